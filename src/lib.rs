@@ -1,0 +1,3 @@
+//! préau: one roof over an open-data portal.
+
+pub mod clock;
