@@ -1,3 +1,4 @@
 //! préau: one roof over an open-data portal.
 
 pub mod clock;
+pub mod simulator;

@@ -1,0 +1,117 @@
+//! The control paths that are not about faults or the quota.
+
+use serde_json::{Value, json};
+
+use super::client::{CALENDAR, Portal, V21};
+
+const SMALL: &str = "fr-en-effectifs-internats";
+
+async fn metas(portal: &Portal) -> Value {
+    portal.json(&format!("{V21}/datasets/{SMALL}")).await["metas"]["default"].clone()
+}
+
+#[tokio::test]
+async fn a_touch_adds_rows_and_moves_the_version_wherever_it_is_told() {
+    let portal = Portal::new().await;
+    let records = format!("{V21}/datasets/{SMALL}/records?limit=100&include_app_metas=true");
+    let before = (metas(&portal).await, portal.json(&records).await);
+    portal.control("POST", "clock?now=2026-03-01T10:00:00Z", "").await;
+    portal.control("POST", &format!("touch?dataset={SMALL}"), "").await;
+    let after = (metas(&portal).await, portal.json(&records).await);
+
+    let version = after.0["data_processed"].as_str().unwrap();
+    assert!(version.starts_with("2026-03-01T10:00:0") && version.ends_with("+00:00"), "{version}");
+    assert_eq!(after.0["modified"], after.0["data_processed"]);
+    assert_eq!(after.0["metadata_processed"], before.0["metadata_processed"]);
+    let count = |metas: &Value| metas["records_count"].as_u64().unwrap();
+    let added = count(&after.0) - count(&before.0);
+    assert!(added > 0);
+    assert_eq!(after.1["total_count"].as_u64(), before.1["total_count"].as_u64().map(|total| total + added));
+    let ids = |page: &Value| page["results"].as_array().unwrap().iter().map(|row| row["_id"].clone()).collect::<Vec<_>>();
+    let added = usize::try_from(added).unwrap();
+    assert_eq!(ids(&after.1)[added..], ids(&before.1)[..100 - added], "records keep their ids");
+    assert_eq!(after.1["results"][0]["_timestamp"], after.0["data_processed"]);
+
+    let listed = portal.json(&format!("{V21}/exports/json?select=dataset_id,data_processed&where=dataset_id=%22{SMALL}%22")).await;
+    assert_eq!(listed, json!([{"dataset_id": SMALL, "data_processed": version}]));
+    let flat = portal.json(&format!("/api/datasets/1.0/{SMALL}")).await;
+    assert_eq!(flat["metas"]["data_processed"], version);
+
+    portal.control("POST", "reset", "").await;
+    assert_eq!((metas(&portal).await, portal.json(&records).await), before);
+}
+
+#[tokio::test]
+async fn metadata_are_touched_alone() {
+    let portal = Portal::new().await;
+    let before = metas(&portal).await;
+    portal.control("POST", "clock?now=2026-03-01T10:00:00Z", "").await;
+    portal.control("POST", &format!("touch?dataset={SMALL}&what=metadata"), "").await;
+    let after = metas(&portal).await;
+    assert!(after["metadata_processed"].as_str().unwrap().starts_with("2026-03-01T10:00:0"));
+    assert_eq!((&after["data_processed"], &after["records_count"]), (&before["data_processed"], &before["records_count"]));
+}
+
+#[tokio::test]
+async fn equal_seeds_are_equal_portals_and_others_are_not() {
+    let target = format!("{V21}/datasets/{SMALL}/exports/json");
+    let seeded = async |seed| Portal::with(preau::simulator::Settings { seed, ..Default::default() }).await.get(&target).await.body;
+    assert_eq!(seeded(7).await, seeded(7).await);
+    assert_ne!(seeded(7).await, seeded(8).await);
+}
+
+#[tokio::test]
+async fn the_clock_is_the_portals_everywhere() {
+    let portal = Portal::new().await;
+    portal.control("POST", "clock?now=2024-10-10T23:59:58Z", "").await;
+    let answer = portal.get(&format!("{CALENDAR}/records?limit=1&where=start_date%3Enow()&order_by=start_date")).await;
+    assert!(answer.field("date").starts_with("Thu, 10 Oct 2024 23:59:5"), "{}", answer.field("date"));
+    assert_eq!(answer.field("x-ratelimit-reset"), "2024-10-11 00:00:00+00:00");
+    let next = answer.json()["results"][0]["start_date"].as_str().unwrap().to_owned();
+    assert!(next.as_str() > "2024-10-10T23:59:58", "{next}");
+    assert!(portal.calls().await["now"].as_str().unwrap().starts_with("2024-10-10T23:59:5"));
+    portal.control("POST", "clock?now=2024-10-11T02:00:00%2B02:00", "").await;
+    assert!(portal.calls().await["now"].as_str().unwrap().starts_with("2024-10-11T00:00:0"));
+}
+
+#[tokio::test]
+async fn the_last_requests_are_shown_as_they_came() {
+    let portal = Portal::new().await;
+    portal.get_with("/api/explore/v2.1/catalog/datasets?where=a=\"é\"&limit=0", &[("X-Odd", "Value")]).await;
+    portal.get(CALENDAR).await;
+    let shown = portal.control("GET", "requests?last=2", "").await;
+    assert_eq!(shown[0]["target"], "/api/explore/v2.1/catalog/datasets?where=a=\"é\"&limit=0");
+    assert!(shown[0]["headers"].as_array().unwrap().contains(&json!(["X-Odd", "Value"])));
+    assert_eq!((&shown[1]["method"], &shown[1]["target"]), (&json!("GET"), &json!(CALENDAR)));
+    assert_eq!(portal.control("GET", "requests", "").await.as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn control_is_neither_counted_nor_guessed() {
+    let portal = Portal::new().await;
+    for (method, path, right) in [
+        ("GET", "nothing", "GET calls"),
+        ("GET", "reset", "POST reset"),
+        ("POST", "touch", "dataset="),
+        ("POST", "touch?dataset=zzz", "no dataset zzz"),
+        ("POST", "touch?dataset=fr-en-calendrier-scolaire&what=all", "known are data and metadata"),
+        ("POST", "clock?now=tomorrow", "RFC 3339"),
+        ("POST", "quota?used=many", "used=100"),
+    ] {
+        let answer = portal.ask(method, &format!("/_simulator/{path}"), &[], "").await;
+        let error = answer.json()["error"].as_str().unwrap_or_default().to_owned();
+        assert!(answer.status == 400 && error.contains(right), "{path}: {error}");
+    }
+    let calls = portal.calls().await;
+    assert_eq!((&calls["received"], &calls["charged"], &calls["by_family"]), (&json!(0), &json!(0), &json!({})));
+}
+
+#[tokio::test]
+async fn a_stopped_portal_lets_go_of_its_address() {
+    let portal = Portal::new().await;
+    let addr = portal.addr();
+    portal.get(CALENDAR).await;
+    portal.stop().await;
+    let error = tokio::net::TcpStream::connect(addr).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+}
