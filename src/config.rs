@@ -1,0 +1,262 @@
+//! What the operator decides: one struct per concern, every field with meaning, unit and default.
+//!
+//! `file` reads the text, `environment` and the command line's flags lay their values over it, and `Config::load` checks the whole
+//! once at start and reports every fault of a run together. After that nothing reads settings from anywhere else.
+
+mod environment;
+mod faults;
+mod file;
+mod layers;
+mod portals;
+mod sections;
+mod values;
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+pub use environment::Environment;
+pub use faults::{Fault, Faults, Place};
+pub use values::size_text;
+
+use layers::Layers;
+
+/// What flags say, as written: faults in them are reported like all others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `--config FILE`. Default: `PREAU_CONFIG`, else no file.
+    pub config: Option<PathBuf>,
+    /// `--listen ADDR`.
+    pub listen: Option<String>,
+    /// `--admin ADDR`.
+    pub admin: Option<String>,
+    /// `--data DIR`.
+    pub data: Option<PathBuf>,
+    /// `--portal NAME=URL`, each. If there is any, they replace the list; one whose name is in the file keeps its other settings.
+    pub portals: Vec<String>,
+}
+
+impl Config {
+    /// Reads and checks everything: flags win over `PREAU_*` variables, these over the file, that over defaults.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of file, environment and flags together.
+    pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Self, Faults> {
+        let mut layers = Layers::gather(overrides, environment);
+        let config = read(&mut layers);
+        sections::check_together(&config, &mut layers);
+        layers.finish().map(|()| config)
+    }
+}
+
+/// Asks for every setting there is.
+fn read(layers: &mut Layers<'_>) -> Config {
+    Config {
+        listen: sections::listen(layers),
+        data: sections::data(layers),
+        portals: portals::read(layers),
+        origin: sections::origin(layers),
+        cache: sections::cache(layers),
+        budget: sections::budget(layers),
+        telemetry: sections::telemetry(layers),
+    }
+}
+
+/// The whole configuration, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Sockets and their limits.
+    pub listen: Listen,
+    /// The directory that holds the ledger and, later, the stored responses. One process at a time. Default: the platform's state directory.
+    pub data: PathBuf,
+    /// The portals that are mirrored, at least one. The first is the default portal.
+    pub portals: Vec<Portal>,
+    /// How calls are sent.
+    pub origin: Origin,
+    /// What is stored and for how long it is fresh.
+    pub cache: Cache,
+    /// The daily budget of outbound calls.
+    pub budget: Budget,
+    /// Logs.
+    pub telemetry: Telemetry,
+}
+
+/// `[listen]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Where the mirror answers. Default `0.0.0.0:8080`; port 0 takes a free one.
+    pub mirror: SocketAddr,
+    /// Where the admin API answers. Default `127.0.0.1:8081`.
+    pub admin: SocketAddr,
+    /// Time from the first byte of a request to the end of its head. Default 10 s.
+    pub header_timeout: Duration,
+    /// Time a connection may be open, or idle between two requests, without a byte of a request; for the body of a request; and for a client
+    /// to take more of an answer. Default 60 s.
+    pub idle_timeout: Duration,
+    /// Connections open at once on the mirror; further ones wait in the kernel's queue. Default 10,000.
+    pub max_connections: NonZeroUsize,
+    /// Bytes of a request's head that are read before 431. Default 64 KiB.
+    pub max_head_bytes: usize,
+    /// Bytes of a request's target before 414. Default 16 KiB.
+    pub max_target_bytes: usize,
+    /// How long a stop waits for exchanges and fills under way. Default 30 s.
+    pub shutdown_deadline: Duration,
+}
+
+/// `[[portal]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Portal {
+    /// Its name in paths, logs and the ledger: `[a-z0-9-]{1,32}`. Default `education`.
+    pub name: String,
+    /// Its origin: scheme, host and port, nothing else. Default `https://data.education.gouv.fr`.
+    pub url: Url,
+    /// `Host` names that choose this portal, compared without case and without port. Default none.
+    pub hosts: Vec<String>,
+    /// Calls that the portal grants an anonymous caller per UTC day. Lower values that the portal states itself are believed; higher
+    /// ones are not. Default 5000.
+    pub daily_calls: NonZeroU32,
+    /// Portal keys that unlock nothing an anonymous caller does not get (a public read key in a web page): dropped before the call.
+    /// Default none.
+    pub same_as_anonymous: Vec<Secret>,
+}
+
+/// `[origin]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Whom the portal's administrator may write to, sent in `User-Agent`: an e-mail or web address. Default none.
+    pub contact: Option<String>,
+    /// Time to a connection, TLS included. Default 5 s.
+    pub connect_timeout: Duration,
+    /// Time from the request to the head of the answer. Default 60 s: exports are computed before their first byte.
+    pub first_byte_timeout: Duration,
+    /// Longest pause inside a body. Default 30 s.
+    pub idle_timeout: Duration,
+    /// Longest time for a whole exchange with the portal. Default 30 min.
+    pub whole_timeout: Duration,
+    /// PEM file of certificate authorities trusted beside the platform's own. Default none.
+    pub ca_file: Option<PathBuf>,
+    /// The proxy for calls, from `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+    pub proxy: ProxyVariables,
+}
+
+/// The proxy variables of the environment, as found (lower-case names win, as in curl).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProxyVariables {
+    /// `https_proxy` or `HTTPS_PROXY`.
+    pub https: Option<Secret>,
+    /// `http_proxy`; `HTTP_PROXY` is ignored where `REQUEST_METHOD` is set (httpoxy).
+    pub http: Option<Secret>,
+    /// `all_proxy` or `ALL_PROXY`.
+    pub all: Option<Secret>,
+    /// `no_proxy` or `NO_PROXY`.
+    pub no: Option<String>,
+}
+
+/// `[cache]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// Bytes of stored responses kept in memory. Default 256 MiB.
+    pub memory_bytes: NonZeroU64,
+    /// Largest body, as received, that is completed before its head is sent, and stored. Default 256 KiB.
+    pub buffer_limit: NonZeroUsize,
+    /// How long an answer of each family is fresh.
+    pub lifetimes: Lifetimes,
+    /// How long an answer may be served, labelled, after it went stale, while the portal is slow, fails, or the budget is out. Default 7 days;
+    /// zero: never.
+    pub stale_if_error: Duration,
+    /// How long an asker waits for a fill if a stale answer exists. Default 1 s; zero: not at all.
+    pub patience: Duration,
+    /// How long a 400 or 404 is remembered. Default 1 min; zero: not at all.
+    pub negative_lifetime: Duration,
+}
+
+/// `[cache.lifetimes]`: freshness lifetime per endpoint family; zero: stale at once. A family that is not named has `default`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Everything that is not named below. Default 10 min.
+    pub default: Duration,
+    /// Catalogue: lists of datasets, facets and exports of the catalogue.
+    pub catalog: Duration,
+    /// One dataset's metadata.
+    pub dataset: Duration,
+    /// Records, aggregates and facets of a dataset.
+    pub records: Duration,
+    /// Exports and downloads of a dataset.
+    pub export: Duration,
+    /// Attachments and files.
+    pub attachment: Duration,
+    /// Consoles and API descriptions.
+    pub page: Duration,
+}
+
+/// `[budget]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Calls under way at once, per portal. Default 8.
+    pub max_concurrent_calls: NonZeroUsize,
+    /// Calls of each day kept for looks at the catalogue, at most a twentieth of the day's. Default 50.
+    pub look_reserve: u32,
+    /// Calls of each day kept for revalidation, at most a twentieth of the day's. Default 0.
+    pub revalidation_reserve: u32,
+}
+
+impl Budget {
+    /// Calls of a day of `daily_calls` kept for looks, and for revalidation: each at most a twentieth.
+    pub fn reserves(&self, daily_calls: NonZeroU32) -> (u32, u32) {
+        let most = daily_calls.get() / 20;
+        (self.look_reserve.min(most), self.revalidation_reserve.min(most))
+    }
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Shape of a log line. Default text.
+    pub log_format: LogFormat,
+    /// Filter in the syntax of `tracing_subscriber::EnvFilter`. Default `info`.
+    pub log_filter: String,
+}
+
+/// Shape of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A value that prints as `…` wherever it is printed.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes charge of `value`.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl std::fmt::Display for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! The tables of the file, key by key: how each value is read, its bounds, and its default with the reason for it.
+//!
+//! The meaning of each setting stands at its field in `config`; here stands what a value may be. What two settings must have in common is
+//! checked last, when all of them are known.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::environment::is_root;
+use super::faults::{Mistake, Place};
+use super::layers::Layers;
+use super::values::{address, contact, count, duration, log_filter, log_format, positive_duration, size, size_text};
+use super::{Budget, Cache, Config, Lifetimes, Listen, LogFormat, Origin, Telemetry};
+// Whether a file of authorities or a proxy variable can be used is asked of what will use it, so that the answers cannot differ.
+use crate::origin::{ProxyFault, authorities, proxy_for};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const TIB: u64 = 1 << 40;
+/// hyper panics below this size of its read buffer.
+const SMALLEST_HEAD: u64 = 8 * KIB;
+/// The `http` crate holds offsets into a target in 16 bits.
+const LONGEST_TARGET: u64 = 65_534;
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
+
+/// A count or size whose bounds start above zero and end within the type.
+fn nonzero(value: u64) -> NonZeroUsize {
+    usize::try_from(value).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MAX)
+}
+
+pub(super) fn listen(layers: &mut Layers<'_>) -> Listen {
+    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    Listen {
+        mirror: layers.read_or("listen.mirror", address, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8080))),
+        // Who reaches it may read every team's use and, later, purge: nobody but this machine unless somebody decides so.
+        admin: layers.read_or("listen.admin", address, SocketAddr::from((Ipv4Addr::LOCALHOST, 8081))),
+        header_timeout: layers.read_or("listen.header_timeout", positive_duration, seconds(10)),
+        idle_timeout: layers.read_or("listen.idle_timeout", positive_duration, seconds(60)),
+        max_connections: nonzero(layers.read_or("listen.max_connections", count(1..=1_000_000), 10_000).into()),
+        max_head_bytes: bytes(layers.read_or("listen.max_head_bytes", size(SMALLEST_HEAD..=16 * MIB), 64 * KIB)),
+        max_target_bytes: bytes(layers.read_or("listen.max_target_bytes", size(256..=LONGEST_TARGET), 16 * KIB)),
+        shutdown_deadline: layers.read_or("listen.shutdown_deadline", duration, seconds(30)),
+    }
+}
+
+/// The data directory; if nothing states one and the platform has none, a fault.
+pub(super) fn data(layers: &mut Layers<'_>) -> PathBuf {
+    if let Some(path) = layers.read_path("data") {
+        return path;
+    }
+    layers.environment().state_directory(is_root()).unwrap_or_else(|| {
+        layers.refuse("data", "there is no home directory to keep state in", "name a directory with --data, PREAU_DATA or data = \"…\"");
+        PathBuf::new()
+    })
+}
+
+pub(super) fn origin(layers: &mut Layers<'_>) -> Origin {
+    let ca_file = layers.read_path("origin.ca_file");
+    if let Some(Err(fault)) = ca_file.as_deref().map(authorities) {
+        let reason = std::error::Error::source(&fault).map_or_else(String::new, |source| format!(": {source}"));
+        layers.refuse("origin.ca_file", format!("{fault}{reason}"), "name a PEM file with at least one BEGIN CERTIFICATE section");
+    }
+    Origin {
+        contact: layers.read("origin.contact", contact),
+        connect_timeout: layers.read_or("origin.connect_timeout", positive_duration, seconds(5)),
+        first_byte_timeout: layers.read_or("origin.first_byte_timeout", positive_duration, seconds(60)),
+        idle_timeout: layers.read_or("origin.idle_timeout", positive_duration, seconds(30)),
+        // An export that the portal sends at 65 KB/s takes this long.
+        whole_timeout: layers.read_or("origin.whole_timeout", positive_duration, minutes(30)),
+        ca_file,
+        proxy: layers.environment().proxy(),
+    }
+}
+
+pub(super) fn cache(layers: &mut Layers<'_>) -> Cache {
+    let memory_bytes = layers.read_or("cache.memory_bytes", size(MIB..=16 * TIB), 256 * MIB);
+    Cache {
+        memory_bytes: NonZeroU64::new(memory_bytes).unwrap_or(NonZeroU64::MIN),
+        buffer_limit: nonzero(layers.read_or("cache.buffer_limit", size(KIB..=1024 * MIB), 256 * KIB)),
+        lifetimes: lifetimes(layers),
+        // Users of the calendar keep it for a week to a month themselves.
+        stale_if_error: layers.read_or("cache.stale_if_error", duration, seconds(7 * 24 * 3600)),
+        patience: layers.read_or("cache.patience", duration, seconds(1)),
+        negative_lifetime: layers.read_or("cache.negative_lifetime", duration, minutes(1)),
+    }
+}
+
+fn lifetimes(layers: &mut Layers<'_>) -> Lifetimes {
+    let default = layers.read_or("cache.lifetimes.default", duration, minutes(10));
+    let mut family = |key| layers.read_or(key, duration, default);
+    Lifetimes {
+        default,
+        catalog: family("cache.lifetimes.catalog"),
+        dataset: family("cache.lifetimes.dataset"),
+        records: family("cache.lifetimes.records"),
+        export: family("cache.lifetimes.export"),
+        attachment: family("cache.lifetimes.attachment"),
+        page: family("cache.lifetimes.page"),
+    }
+}
+
+pub(super) fn budget(layers: &mut Layers<'_>) -> Budget {
+    Budget {
+        // It bounds what a `kill -9` can cost, and what a portal sees of us at once.
+        max_concurrent_calls: nonzero(layers.read_or("budget.max_concurrent_calls", count(1..=1000), 8).into()),
+        look_reserve: layers.read_or("budget.look_reserve", count(0..=u32::MAX), 50),
+        revalidation_reserve: layers.read_or("budget.revalidation_reserve", count(0..=u32::MAX), 0),
+    }
+}
+
+pub(super) fn telemetry(layers: &mut Layers<'_>) -> Telemetry {
+    Telemetry {
+        log_format: layers.read_or("telemetry.log_format", log_format, LogFormat::Text),
+        log_filter: layers.read_or("telemetry.log_filter", log_filter, "info".to_owned()),
+    }
+}
+
+/// What settings must have in common.
+pub(super) fn check_together(config: &Config, layers: &mut Layers<'_>) {
+    let Listen { mirror, admin, .. } = config.listen;
+    let same_ip = mirror.ip() == admin.ip() || mirror.ip().is_unspecified() || admin.ip().is_unspecified();
+    if mirror.port() == admin.port() && mirror.port() != 0 && same_ip {
+        layers.refuse("listen.admin", format!("{admin} is taken by listen.mirror ({mirror})"), "give the admin listener a port of its own");
+    }
+    let (target, head) = (config.listen.max_target_bytes as u64, config.listen.max_head_bytes as u64);
+    if target > head {
+        let wrong = format!("{} is more than listen.max_head_bytes ({}), which holds the target", size_text(target), size_text(head));
+        layers.refuse("listen.max_target_bytes", wrong, "lower it, or raise listen.max_head_bytes");
+    }
+    let (limit, memory) = (config.cache.buffer_limit.get() as u64, config.cache.memory_bytes.get());
+    if limit > memory {
+        let wrong = format!("{} is more than cache.memory_bytes ({})", size_text(limit), size_text(memory));
+        layers.refuse("cache.buffer_limit", wrong, "lower it, or raise cache.memory_bytes");
+    }
+    let origin = &config.origin;
+    for (key, part) in [("origin.connect_timeout", origin.connect_timeout), ("origin.first_byte_timeout", origin.first_byte_timeout)] {
+        if part > origin.whole_timeout {
+            layers.refuse(
+                key,
+                "it is longer than origin.whole_timeout, which would always come first",
+                "lower it, or raise origin.whole_timeout",
+            );
+        }
+    }
+    for portal in &config.portals {
+        if let Err(fault) = proxy_for(&origin.proxy, &portal.url) {
+            let (ProxyFault::NotAnAddress { variable } | ProxyFault::Scheme { variable, .. }) = fault;
+            let text = fault.to_string();
+            let (wrong, right) = text.split_once("; ").unwrap_or((&text, "name an http or https proxy"));
+            let place = Place::Environment { variable: variable.to_owned() };
+            layers.fault(place, "the proxy of calls", Mistake::new(wrong, right));
+        }
+    }
+}
