@@ -1,0 +1,3 @@
+//! Stored responses: what they are found by.
+
+pub mod key;
