@@ -1,0 +1,146 @@
+//! The budget as a whole: with its ledger on disk, its writer and its waiting.
+
+mod accounts;
+mod cycle;
+mod learning;
+mod midnight;
+mod property;
+mod survival;
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::*;
+
+const PORTAL: &str = "education";
+const NOON: &str = "2026-03-01T12:00:00Z";
+const TONIGHT: &str = "2026-03-02 00:00:00+00:00";
+const TOMORROW_NIGHT: &str = "2026-03-03 00:00:00+00:00";
+
+/// A budget in a directory of its own, on a clock that stands still.
+struct Office {
+    dir: TempDir,
+    clock: Clock,
+    settings: config::Budget,
+    daily_calls: u32,
+}
+
+impl Office {
+    fn new(daily_calls: u32) -> Self {
+        Self::at(NOON, daily_calls)
+    }
+
+    fn at(now: &str, daily_calls: u32) -> Self {
+        let settings = config::Budget { max_concurrent_calls: NonZeroUsize::new(8).unwrap(), look_reserve: 0, revalidation_reserve: 0 };
+        Self { dir: tempfile::tempdir().unwrap(), clock: Clock::manual(now.parse().unwrap()), settings, daily_calls }
+    }
+
+    fn open(&self) -> Budget {
+        self.try_open(self.dir.path()).unwrap()
+    }
+
+    fn try_open(&self, dir: &Path) -> Result<Budget, OpenError> {
+        let portal = PortalBudget { name: PORTAL.into(), daily_calls: NonZeroU32::new(self.daily_calls).unwrap() };
+        Budget::open(dir, &[portal], &self.settings, self.clock.clone())
+    }
+
+    /// Opens it, and has a look told that nobody has called yet but us.
+    async fn open_learnt(&self) -> Budget {
+        let budget = self.open();
+        let used = budget.report(PORTAL).accounts[0].used;
+        self.learn(&budget, u64::from(self.daily_calls) - used - 1).await;
+        budget
+    }
+
+    async fn learn(&self, budget: &Budget, remaining: u64) {
+        let look = sent(budget, Purpose::Look).await;
+        let midnight = self.clock.now().to_string()[..10].parse::<jiff::civil::Date>().unwrap().tomorrow().unwrap();
+        drop(look.settle(&answer(200, self.daily_calls, remaining, &format!("{midnight} 00:00:00+00:00"))));
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    fn ledger(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.dir.path().join("ledger.sqlite")).unwrap()
+    }
+}
+
+impl Budget {
+    /// Ends as `kill -9` does: what is not on disk is lost, and the directory is free.
+    fn kill(self) {
+        self.0.shared.killed.store(true, Ordering::Release);
+        self.0.stop().unwrap().join().unwrap();
+    }
+
+    fn account(&self, index: usize) -> AccountReport {
+        self.report(PORTAL).accounts.swap_remove(index)
+    }
+
+    fn used(&self) -> u64 {
+        self.account(0).used
+    }
+}
+
+async fn sent(budget: &Budget, purpose: Purpose) -> Reservation {
+    let mut call = budget.reserve(PORTAL, None, purpose).await.unwrap();
+    call.depart();
+    call
+}
+
+async fn sent_with(budget: &Budget, key: &str) -> Reservation {
+    let mut call = budget.reserve(PORTAL, Some(key), Purpose::Fill).await.unwrap();
+    call.depart();
+    call
+}
+
+/// An answer with the portal's figures.
+fn answer(status: u16, limit: impl ToString, remaining: impl ToString, reset: &str) -> Seen {
+    let rate_limit = RateLimitFields {
+        limit: Some(limit.to_string()),
+        remaining: Some(remaining.to_string()),
+        reset: Some(reset.into()),
+        ..RateLimitFields::default()
+    };
+    Seen { status, rate_limit, ..Seen::default() }
+}
+
+/// An answer without figures.
+fn bare(status: u16) -> Seen {
+    Seen { status, ..Seen::default() }
+}
+
+/// A 429 in the portal's own shape.
+fn refusal(errorcode: i64, reset_time: Option<&str>) -> Seen {
+    let refusal = QuotaRefusal {
+        errorcode: Some(errorcode),
+        reset_time: reset_time.map(|text| text.parse().unwrap()),
+        limit_time_unit: Some("day".into()),
+        call_limit: Some(5000),
+    };
+    Seen { status: 429, refusal: Some(refusal), ..Seen::default() }
+}
+
+/// Whether a reservation is not granted, however often it is polled: a grant shows in the count before the future is ready.
+async fn waits<T>(budget: &Budget, mut reserving: Pin<&mut impl Future<Output = T>>) -> bool {
+    let before = budget.account(0).in_flight;
+    for _ in 0..10 {
+        if reserving.as_mut().now_or_never().is_some() {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+    budget.account(0).in_flight == before
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
