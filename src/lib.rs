@@ -1,4 +1,9 @@
 //! préau: one roof over an open-data portal.
 
+pub mod budget;
+pub mod cache;
 pub mod clock;
+pub mod config;
+pub mod origin;
+pub mod request;
 pub mod simulator;
