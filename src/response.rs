@@ -1,0 +1,6 @@
+//! What the client gets: a stored or passed answer with its labels, or a problem document.
+
+pub mod cache_status;
+pub mod fields;
+pub mod from_stored;
+pub mod problem;
