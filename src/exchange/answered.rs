@@ -1,0 +1,98 @@
+//! The end of an exchange: an answer with its labels, or a failure with its cost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::header::AGE;
+use http::request::Parts;
+use http::{HeaderValue, Response};
+
+use super::Mirror;
+use crate::cache::stored_response::StoredResponse;
+use crate::error::Error;
+use crate::portal::Portal;
+use crate::request::question::Question;
+use crate::response::cache_status::CacheStatus;
+use crate::response::fields;
+use crate::response::from_stored::{self, Form};
+
+/// A request that turned out to be a question: whom it is for, what it asks, and how its answer is taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker<'a> {
+    /// The portal that is asked.
+    pub(super) portal: &'a Arc<Portal>,
+    /// What is asked.
+    pub(super) question: &'a Question,
+    /// The request, for what its client accepts.
+    pub(super) head: &'a Parts,
+}
+
+/// An answer for a client, and what became of the request.
+#[derive(Debug)]
+pub(super) struct Answered {
+    /// The answer.
+    pub(super) response: Response<Body>,
+    /// Where it came from.
+    pub(super) status: CacheStatus,
+    /// The calls it cost: 1 if this request's own call left, else 0.
+    pub(super) cost: u8,
+    /// How long it waited for the portal, if it did: until the whole body, or until its head where the body is passed on.
+    pub(super) waited: Option<Duration>,
+}
+
+/// No answer of the portal, and what that cost all the same.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// Why.
+    pub(super) error: Error,
+    /// See [`Answered::cost`].
+    pub(super) cost: u8,
+}
+
+impl From<Error> for Failure {
+    /// A failure before any call.
+    fn from(error: Error) -> Self {
+        Self { error, cost: 0 }
+    }
+}
+
+impl Answered {
+    /// Labels a response.
+    pub(super) fn new(mut response: Response<Body>, status: CacheStatus, cost: u8) -> Self {
+        let labels = response.headers_mut();
+        labels.insert(fields::CACHE_STATUS, status.to_value());
+        labels.insert(fields::X_PREAU_COST, HeaderValue::from(u16::from(cost)));
+        Self { response, status, cost, waited: None }
+    }
+
+    /// Notes how long it waited for the portal.
+    pub(super) fn having_waited(self, waited: Duration) -> Self {
+        Self { waited: Some(waited), ..self }
+    }
+}
+
+impl Asker<'_> {
+    /// The form in which the answer is taken.
+    pub(super) fn form(&self) -> Form<'_> {
+        Form::of(self.question, self.head)
+    }
+}
+
+impl Mirror {
+    /// An answer from store, or from a fill that this request waited for.
+    pub(super) fn serve_stored(&self, asker: Asker<'_>, stored: &StoredResponse, status: CacheStatus, cost: u8) -> Answered {
+        let mut response = from_stored::respond(stored, asker.form(), &status);
+        // RFC 9111 section 5.1: `Age` says that the answer was not made for this request.
+        if !matches!(status, CacheStatus::Forwarded { collapsed: false, .. }) {
+            response.headers_mut().insert(AGE, HeaderValue::from(stored.age(self.clock.read().elapsed).as_secs()));
+        }
+        self.state_quota(asker.portal, &mut response);
+        Answered::new(response, status, cost)
+    }
+
+    /// Writes the portal's quota fields from the ledger's present state: what was stored with an answer is old news.
+    pub(super) fn state_quota(&self, portal: &Portal, response: &mut Response<Body>) {
+        fields::state_quota(response.headers_mut(), self.budget.rate_limit(&portal.name));
+    }
+}

@@ -1,0 +1,206 @@
+//! Reserve → fetch → store: the way to the portal, taken by one task for all who wait, or by a client for itself.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode};
+
+use crate::budget::{Purpose, Refused, Reservation};
+use crate::cache::fill::Lead;
+use crate::cache::key::CacheKey;
+use crate::cache::lookup::Lookup;
+use crate::cache::storable::{NotStored, right_kind, storable};
+use crate::cache::stored_response::{Representation, StoredResponse};
+use crate::error::Error;
+use crate::exchange::Mirror;
+use crate::exchange::answered::Failure;
+use crate::origin::{self, Answer, Call, Coding, Completed};
+use crate::portal::{Portal, look};
+use crate::request::question::Question;
+use crate::response::cache_status::WhyStale;
+use crate::response::fields;
+
+/// How a fill ended. All who wait hear the same.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Another fill had ended between the look-up and the lead: no call was made.
+    Found {
+        /// What it stored.
+        stored: Arc<StoredResponse>,
+        /// What is left of the freshness lifetime.
+        ttl: Duration,
+    },
+    /// A whole answer, which all may share.
+    Whole {
+        /// The answer.
+        response: Arc<StoredResponse>,
+        /// Whether it was stored, or why not.
+        stored: Result<(), NotStored>,
+    },
+    /// An answer larger than is kept: a stream for one.
+    TooLarge(Arc<Stream>),
+    /// No call left.
+    Refused(Refused),
+    /// The call left, or tried to, and brought nothing whole.
+    Failed(Arc<origin::Error>),
+}
+
+/// A body under way that the first asker takes.
+#[derive(Debug)]
+pub struct Stream {
+    status: StatusCode,
+    /// Whether it can be what was asked for, by its head.
+    right: bool,
+    answer: Mutex<Option<Answer>>,
+}
+
+impl Stream {
+    /// The stream, for whoever comes first.
+    pub fn take(&self) -> Option<Answer> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Whether a call was charged for a fill, once it was: an asker that does not wait for the outcome cannot learn it from there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Charged(Arc<AtomicBool>);
+
+impl Charged {
+    /// Whether it was by now.
+    pub(super) fn yet(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Outcome {
+    /// Why a stale answer is better than this, if it is.
+    pub fn worse_than_stale(&self) -> Option<WhyStale> {
+        match self {
+            Self::Refused(refused) => Some(WhyStale::Refused { reason: refused.reason() }),
+            Self::Failed(_) => Some(WhyStale::FillFailed { status: None }),
+            Self::Whole { response, stored } => worse(response.status(), *stored != Err(NotStored::WrongShape)),
+            Self::TooLarge(stream) => worse(stream.status, stream.right),
+            Self::Found { .. } => None,
+        }
+    }
+
+    /// Whether a call was charged for it.
+    pub(super) fn is_charged(&self) -> bool {
+        match self {
+            Self::Whole { .. } | Self::TooLarge(_) => true,
+            Self::Found { .. } | Self::Refused(_) => false,
+            Self::Failed(error) => error.is_charged(),
+        }
+    }
+}
+
+/// What has a status of trouble, or of success but not of a whole answer, or cannot be right, says nothing about the question.
+fn worse(status: StatusCode, right: bool) -> Option<WhyStale> {
+    let says_nothing =
+        status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || (status.is_success() && status != StatusCode::OK);
+    (says_nothing || (status == StatusCode::OK && !right)).then(|| WhyStale::FillFailed { status: Some(status.as_u16()) })
+}
+
+/// The portal has withdrawn the answer: what is stored is not to be had from it any more.
+fn is_withdrawal(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403 | 404 | 410)
+}
+
+/// Runs the fill that `lead` stands for.
+pub(super) async fn run(mirror: Arc<Mirror>, portal: Arc<Portal>, question: Question, lead: Lead<CacheKey, Outcome>, charged: Charged) {
+    if let Lookup::Fresh { stored, ttl } = Lookup::of(&mirror.memory, lead.key(), mirror.clock.read().elapsed) {
+        return lead.finish(Outcome::Found { stored, ttl });
+    }
+    let reservation = tokio::select! {
+        // First, because a call that nobody waits for must not be reserved; once it is, the fill goes on whoever leaves.
+        biased;
+        () = lead.abandoned() => return,
+        reserved = reserve(&mirror, &portal, &question) => match reserved {
+            Ok(reservation) => reservation,
+            Err(refused) => return lead.finish(Outcome::Refused(refused)),
+        },
+    };
+    charged.0.store(true, Ordering::Release);
+    let outcome = match portal.client.fetch(call(&question), reservation).await {
+        Ok(answer) => store(&mirror, &question, lead.key(), answer).await,
+        Err(error) => Outcome::Failed(Arc::new(error)),
+    };
+    if let Outcome::Failed(error) = &outcome {
+        tracing::warn!(portal = portal.name, family = question.endpoint.family().name(), %error, "a call failed");
+    }
+    lead.finish(outcome);
+}
+
+/// Makes a call for one client. Dropped with the client: the call is charged, and nobody else could use its answer.
+pub(super) async fn alone(mirror: &Mirror, portal: &Arc<Portal>, question: &Question) -> Result<Answer, Failure> {
+    let reservation = reserve(mirror, portal, question).await.map_err(Error::Refused)?;
+    let fetched = portal.client.fetch(call(question), reservation).await;
+    fetched.map_err(|error| Failure { cost: u8::from(error.is_charged()), error: error.into() })
+}
+
+async fn reserve(mirror: &Mirror, portal: &Arc<Portal>, question: &Question) -> Result<Reservation, Refused> {
+    look::look_if_wanted(portal, &mirror.budget).await;
+    let fingerprint = question.credential.fingerprint();
+    mirror.budget.reserve(&portal.name, fingerprint.as_ref().map(|fingerprint| fingerprint.as_str()), Purpose::Fill).await
+}
+
+fn call(question: &Question) -> Call {
+    Call {
+        method: question.method.clone(),
+        path_and_query: question.query.query.target(&question.endpoint),
+        accept_language: question.language.map(|language| HeaderValue::from_static(language.as_str())),
+        authorization: question.credential.authorization(),
+        fields: question.fields.clone(),
+        body: question.body.clone(),
+        dataset: question.query.dataset.clone(),
+    }
+}
+
+/// Completes an answer and stores it, if it is whole, right and small enough.
+pub(super) async fn store(mirror: &Mirror, question: &Question, key: &CacheKey, answer: Answer) -> Outcome {
+    let Answer { status, mut headers, coding, delimited, body, content_length } = answer;
+    let received = match body.complete(mirror.cache.buffer_limit.get()).await {
+        Ok(Completed::Whole(received)) => received,
+        Ok(Completed::Larger(body)) => {
+            let right = right_kind(&question.endpoint, &headers);
+            if status == StatusCode::OK && right {
+                mirror.memory.mark_too_large(key.clone());
+            } else if is_withdrawal(status) {
+                mirror.memory.remove(key);
+            }
+            let answer = Answer { status, headers, coding, delimited, body, content_length };
+            return Outcome::TooLarge(Arc::new(Stream { status, right, answer: Mutex::new(Some(answer)) }));
+        }
+        Err(error) => return Outcome::Failed(Arc::new(error)),
+    };
+    let identity = match origin::checked(&received, &coding, origin::Limits::default()) {
+        Ok(identity) => identity,
+        Err(fault) => return Outcome::Failed(Arc::new(fault.into())),
+    };
+    let judged = if delimited || coding == Coding::Gzip {
+        storable(&question.endpoint, status, &headers, &identity, &mirror.cache)
+    } else {
+        // It ended with its connection, so nothing proves that this was its end.
+        Err(NotStored::Undelimited)
+    };
+    let body = match coding {
+        Coding::Gzip => Representation::gzip(received, identity.len()),
+        _ => Representation::identity(received),
+    };
+    fields::for_clients(&mut headers, varies(question), false);
+    let lifetime = judged.unwrap_or_default();
+    let response = Arc::new(StoredResponse::new(status, headers, body, mirror.clock.read().elapsed, lifetime));
+    match judged {
+        Ok(_) => mirror.memory.insert(key.clone(), Arc::clone(&response)),
+        // It ends here too, stale or not.
+        Err(_) if is_withdrawal(status) => mirror.memory.remove(key),
+        Err(_) => {}
+    }
+    Outcome::Whole { response, stored: judged.map(drop) }
+}
+
+/// What the answer depends on besides its target.
+pub(super) fn varies(question: &Question) -> fields::Varies {
+    fields::Varies { by_language: !question.query.lang_in_query, by: question.endpoint.selecting_fields() }
+}

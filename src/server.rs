@@ -1,0 +1,180 @@
+//! The running server: the mirror's and the admin's listeners, their layers in order, and a stop that loses nothing.
+
+pub mod head_watch;
+pub mod listener;
+mod write_watch;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use http::{Request, Response, StatusCode};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::listener::{Limits, Listener};
+use crate::admin;
+use crate::budget::{self, Budget, PortalBudget};
+use crate::cache::fill::Fills;
+use crate::cache::memory::MemoryStore;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::exchange::{self, Mirror};
+use crate::origin;
+use crate::portal::{Portal, Portals};
+use crate::response::problem::Problem;
+
+/// Both listeners, serving.
+#[derive(Debug)]
+pub struct Server {
+    mirror: SocketAddr,
+    admin: SocketAddr,
+    state: Arc<Mirror>,
+    stop: CancellationToken,
+    connections: TaskTracker,
+    listeners: TaskTracker,
+    deadline: Duration,
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener.
+    #[error(transparent)]
+    Listen(#[from] io::Error),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] budget::OpenError),
+    /// A portal cannot be called as configured.
+    #[error("portal `{portal}`: {source}")]
+    Portal {
+        /// Its name.
+        portal: String,
+        /// Why.
+        source: origin::BuildError,
+    },
+}
+
+impl Server {
+    /// Opens the ledger, binds both listeners and serves. Makes no call.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is in the way; nothing is left running then.
+    pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        // The sockets first: they are what most often fails, and an address in use must not touch the ledger of the process that has it.
+        let mirror_listener = Listener::bind(config.listen.mirror).await?;
+        let admin_listener = Listener::bind(config.listen.admin).await?;
+        let state = Arc::new(mirror(config, clock)?);
+        let server = Self {
+            mirror: mirror_listener.addr(),
+            admin: admin_listener.addr(),
+            state: Arc::clone(&state),
+            stop: CancellationToken::new(),
+            connections: TaskTracker::new(),
+            listeners: TaskTracker::new(),
+            deadline: config.listen.shutdown_deadline,
+        };
+        let limits = Limits::from(&config.listen);
+        for (listener, router) in [(mirror_listener, mirror_router(Arc::clone(&state))), (admin_listener, admin::router(state))] {
+            server.listeners.spawn(listener.serve(router, limits, server.stop.clone(), server.connections.clone()));
+        }
+        Ok(server)
+    }
+
+    /// The mirror's address.
+    pub fn mirror(&self) -> SocketAddr {
+        self.mirror
+    }
+
+    /// The admin's address.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The count of calls.
+    pub fn budget(&self) -> &Budget {
+        &self.state.budget
+    }
+
+    /// Stops: takes no more connections, lets exchanges and fills under way end, flushes the ledger. What is not done by the deadline is
+    /// dropped, charged as it is.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.listeners.close();
+        self.listeners.wait().await;
+        let done = async {
+            self.connections.close();
+            self.connections.wait().await;
+            self.state.tasks.close();
+            self.state.tasks.wait().await;
+        };
+        if tokio::time::timeout(self.deadline, done).await.is_err() {
+            tracing::warn!(
+                connections = self.connections.len(),
+                fills = self.state.tasks.len(),
+                "not everything was done by the deadline; what is left is dropped"
+            );
+        }
+        self.state.budget.close().await;
+    }
+}
+
+fn mirror(config: &Config, clock: Clock) -> Result<Mirror, StartError> {
+    let portals = config
+        .portals
+        .iter()
+        .map(|settings| {
+            let portal = Portal::new(settings, &config.origin, &clock);
+            portal.map(Arc::new).map_err(|source| StartError::Portal { portal: settings.name.clone(), source })
+        })
+        .collect::<Result<_, _>>()?;
+    let budgets: Vec<PortalBudget> =
+        config.portals.iter().map(|portal| PortalBudget { name: portal.name.clone(), daily_calls: portal.daily_calls }).collect();
+    Ok(Mirror {
+        portals: Portals::new(portals),
+        memory: MemoryStore::new(config.cache.memory_bytes),
+        fills: Fills::default(),
+        budget: Budget::open(&config.data, &budgets, &config.budget, clock.clone())?,
+        clock,
+        cache: config.cache.clone(),
+        max_target_bytes: config.listen.max_target_bytes,
+        content_timeout: config.listen.idle_timeout,
+        tasks: TaskTracker::new(),
+    })
+}
+
+fn mirror_router(state: Arc<Mirror>) -> Router {
+    Router::new()
+        .fallback(|State(mirror): State<Arc<Mirror>>, request: Request<Body>| exchange::respond(mirror, request))
+        .with_state(state)
+        .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// A fault of ours ends one exchange and no other. What the panic said is in the log, where its hook wrote it.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response<Body> {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "A fault of this server",
+        "InternalError",
+        "the exchange ended in a fault of this server",
+    )
+    .into_response("fault", 0)
+}
+
+/// Lets this process have as many files open as the system permits. The usual soft limit of 1,024 was chosen for programs that use
+/// `select`, and is a tenth of the connections that the mirror takes.
+pub fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        // A refusal leaves what was there.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    }
+}
