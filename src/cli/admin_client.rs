@@ -1,0 +1,61 @@
+//! Asks the admin listener of the running server.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::header::HOST;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// The server is on this machine or beside it: what takes longer is not well.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// More than any answer of the admin API has.
+const ANSWER_LIMIT: usize = 16 << 20;
+
+/// The answer to `GET path`.
+///
+/// # Errors
+///
+/// If nobody answers at `admin`, or not in time, or not in HTTP.
+pub async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    let admin = reachable(admin);
+    let asked = async {
+        let stream = TcpStream::connect(admin).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let request = Request::get(path).header(HOST, admin.to_string()).body(Empty::<Bytes>::new())?;
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(anyhow::Error::from_boxed)?.to_bytes();
+        Ok::<_, anyhow::Error>((head.status, body))
+    };
+    tokio::time::timeout(PATIENCE, asked)
+        .await
+        .with_context(|| format!("no answer in {PATIENCE:?}"))
+        .flatten()
+        .with_context(|| format!("no server answers on the admin address {admin}; is `preau serve` running, and with this configuration?"))
+}
+
+/// A server that listens on every address is reached on the loopback.
+fn reachable(mut admin: SocketAddr) -> SocketAddr {
+    if admin.ip().is_unspecified() {
+        admin.set_ip(if admin.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) });
+    }
+    admin
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_on_every_address_is_asked_on_the_loopback() {
+        for (admin, expected) in [("0.0.0.0:8081", "127.0.0.1:8081"), ("[::]:8081", "[::1]:8081"), ("10.1.2.3:1", "10.1.2.3:1")] {
+            assert_eq!(reachable(admin.parse().unwrap()), expected.parse().unwrap());
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! `preau check`: every fault of the configuration at once, or the settings in force.
+//!
+//! It decides nothing: it loads the configuration exactly as `preau serve` does and prints what came of it. It opens no socket, makes no
+//! directory and no call.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::config::{Config, Environment, Overrides, Portal, size_text};
+use crate::origin::proxy_for;
+
+/// What `preau check` prints, and its exit status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The text, with a final line end.
+    pub text: String,
+    /// 0 if there is no fault, else 1.
+    pub status: u8,
+}
+
+/// Loads the configuration that `overrides` and `environment` name and says what is wrong with it, or what is in force.
+pub fn check(overrides: &Overrides, environment: &Environment) -> Verdict {
+    match Config::load(overrides, environment) {
+        Err(faults) => Verdict { text: format!("{faults}\n"), status: 1 },
+        Ok(config) => Verdict { text: Summary(&config).to_string(), status: 0 },
+    }
+}
+
+/// The settings in force, for people.
+struct Summary<'a>(&'a Config);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(config) = self;
+        writeln!(f, "ok: no fault in the configuration\n")?;
+        writeln!(f, "portals")?;
+        for portal in &config.portals {
+            write!(f, "  {}  {}", portal.name, portal.url.as_str().trim_end_matches('/'))?;
+            portal_details(portal, f)?;
+        }
+        let listen = &config.listen;
+        writeln!(f, "\naddresses\n  mirror  {}\n  admin   {}", listen.mirror, listen.admin)?;
+        writeln!(f, "\ndata\n  {}", config.data.display())?;
+        writeln!(f, "\nbudget, calls per UTC day")?;
+        budget_table(config, f)?;
+        let cache = &config.cache;
+        writeln!(f, "\ncache")?;
+        writeln!(
+            f,
+            "  memory {}, bodies up to {} stored",
+            size_text(cache.memory_bytes.get()),
+            size_text(cache.buffer_limit.get() as u64)
+        )?;
+        writeln!(
+            f,
+            "  stale answers for {}, after waiting {}; errors remembered {}",
+            Shown(cache.stale_if_error),
+            Shown(cache.patience),
+            Shown(cache.negative_lifetime)
+        )?;
+        let fresh = &cache.lifetimes;
+        writeln!(
+            f,
+            "  fresh: catalog {}, dataset {}, records {}, export {}, attachment {}, page {}, others {}",
+            Shown(fresh.catalog),
+            Shown(fresh.dataset),
+            Shown(fresh.records),
+            Shown(fresh.export),
+            Shown(fresh.attachment),
+            Shown(fresh.page),
+            Shown(fresh.default)
+        )?;
+        let origin = &config.origin;
+        writeln!(f, "\ncalls")?;
+        writeln!(f, "  contact      {}", origin.contact.as_deref().unwrap_or("none; please give one with origin.contact"))?;
+        let beside = origin.ca_file.as_ref().map_or_else(String::new, |path| format!(" and {}", path.display()));
+        writeln!(f, "  authorities  the platform's{beside}")?;
+        writeln!(
+            f,
+            "  time-outs    connect {}, first byte {}, idle {}, whole {}",
+            Shown(origin.connect_timeout),
+            Shown(origin.first_byte_timeout),
+            Shown(origin.idle_timeout),
+            Shown(origin.whole_timeout)
+        )?;
+        for portal in &config.portals {
+            writeln!(f, "  to {}  {}", portal.name, way(config, portal))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a portal has beyond name and origin, on its line.
+fn portal_details(portal: &Portal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if !portal.hosts.is_empty() {
+        write!(f, "  hosts {}", portal.hosts.join(", "))?;
+    }
+    match portal.same_as_anonymous.len() {
+        0 => {}
+        1 => write!(f, "  1 key counts as anonymous")?,
+        n => write!(f, "  {n} keys count as anonymous")?,
+    }
+    writeln!(f)
+}
+
+/// By which way calls to `portal` go.
+fn way(config: &Config, portal: &Portal) -> String {
+    match proxy_for(&config.origin.proxy, &portal.url) {
+        Ok(None) => "directly".to_owned(),
+        Ok(Some(via)) => format!("through {via}"),
+        // Loading refuses it; shown rather than assumed away.
+        Err(fault) => fault.to_string(),
+    }
+}
+
+/// One line per portal: what the day has, what is kept back, what is left for askers.
+fn budget_table(config: &Config, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let width = config.portals.iter().map(|portal| portal.name.len()).max().unwrap_or(0).max("portal".len());
+    let line = |f: &mut fmt::Formatter<'_>, name: &str, cells: [&dyn fmt::Display; 5]| {
+        let [day, looks, revalidation, askers, at_once] = cells;
+        writeln!(f, "  {name:<width$}  {day:>10}  {looks:>10}  {revalidation:>12}  {askers:>10}  {at_once:>7}")
+    };
+    line(f, "portal", [&"day", &"for looks", &"revalidation", &"for askers", &"at once"])?;
+    for portal in &config.portals {
+        let (looks, revalidation) = config.budget.reserves(portal.daily_calls);
+        let askers = portal.daily_calls.get() - looks - revalidation;
+        line(f, &portal.name, [&portal.daily_calls, &looks, &revalidation, &askers, &config.budget.max_concurrent_calls])?;
+    }
+    Ok(())
+}
+
+/// A time, short, with its unit.
+struct Shown(Duration);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAY: u64 = 24 * 3600;
+        let seconds = self.0.as_secs();
+        if seconds >= DAY && seconds.is_multiple_of(DAY) && self.0.subsec_nanos() == 0 {
+            return write!(f, "{} d", seconds / DAY);
+        }
+        write!(f, "{:#}", SignedDuration::try_from(self.0).unwrap_or(SignedDuration::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(text: &str, variables: &[(&str, &str)]) -> (Verdict, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("preau.toml");
+        std::fs::write(&path, text).unwrap();
+        let environment = [("HOME", "/home/ada")].iter().chain(variables).copied().collect();
+        let verdict = check(&Overrides { config: Some(path.clone()), ..Overrides::default() }, &environment);
+        (verdict, path.display().to_string())
+    }
+
+    #[test]
+    fn a_configuration_with_five_faults_shows_all_five_with_file_line_key_wrong_and_right() {
+        let (verdict, path) = verdict(
+            "[listen]\nmirror = \"8080\"\n[cache]\nmemory_byte = \"256 MiB\"\npatience = \"1\"\n[[portal]]\nname = \"Éducation\"\nurl = \"data.education.gouv.fr\"\n",
+            &[],
+        );
+        assert_eq!(verdict.status, 1);
+        for (line, key, wrong, right) in [
+            (2, "listen.mirror", "\"8080\" is not an address", "write an IP address and a port"),
+            (4, "cache.memory_byte", "no such key", "did you mean memory_bytes?"),
+            (5, "cache.patience", "\"1\" has no unit", "write a number and a unit"),
+            (7, "portal.name", "\"Éducation\" is not a portal's name", "write 1 to 32 lower-case letters"),
+            (8, "portal.url", "\"data.education.gouv.fr\" is not an absolute URL", "write scheme, host and"),
+        ] {
+            let fault = format!("{path}:{line}: {key}: {wrong}\n    {right}");
+            assert!(verdict.text.contains(&fault), "{fault}\nis not in\n{}", verdict.text);
+        }
+        assert!(verdict.text.ends_with("5 faults in the configuration\n"));
+    }
+
+    #[test]
+    fn calls_go_directly_where_no_proxy_excepts_the_portal() {
+        let variables = [("HTTPS_PROXY", "http://proxy.intra:3128"), ("NO_PROXY", "gouv.fr")];
+        let (verdict, _) = verdict("", &variables);
+        assert!(verdict.text.ends_with("to education  directly\n"), "{}", verdict.text);
+    }
+
+    #[test]
+    fn a_sound_configuration_shows_what_is_in_force() {
+        let (verdict, _) = verdict(
+            "[[portal]]\nname = \"education\"\ndaily_calls = 600\n[budget]\nrevalidation_reserve = 10\n",
+            &[("PREAU_LISTEN", "127.0.0.1:9000"), ("PREAU_DATA", "/srv/preau"), ("HTTPS_PROXY", "http://me:hunter2@proxy.intra:3128")],
+        );
+        assert_eq!(verdict.status, 0);
+        for stated in [
+            "ok: no fault",
+            "education  https://data.education.gouv.fr\n",
+            "mirror  127.0.0.1:9000\n  admin   127.0.0.1:8081\n",
+            "data\n  /srv/preau\n",
+            "  portal            day   for looks  revalidation  for askers  at once\n  education         600          30            10         560        8\n",
+            "stale answers for 7 d, after waiting 1s; errors remembered 1m",
+            "whole 30m",
+            "to education  through http://…@proxy.intra:3128 (tunnel, from HTTPS_PROXY)",
+        ] {
+            assert!(verdict.text.contains(stated), "{stated:?}\nis not in\n{}", verdict.text);
+        }
+        assert!(!verdict.text.contains("hunter2"));
+    }
+}
