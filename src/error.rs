@@ -95,7 +95,7 @@ impl Error {
     }
 
     /// What the client is told.
-    pub fn problem(&self, now: Timestamp) -> Problem {
+    fn problem(&self, now: Timestamp) -> Problem {
         let say = |status, title, code| Problem::new(status, title, code, self.to_string());
         let bad = |title, code| say(StatusCode::BAD_REQUEST, title, code);
         match self {

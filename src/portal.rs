@@ -84,11 +84,6 @@ impl Portals {
         self.0.iter()
     }
 
-    /// The portal of that name.
-    pub fn named(&self, name: &str) -> Option<&Arc<Portal>> {
-        self.0.iter().find(|portal| portal.name == name)
-    }
-
     /// Whether `host`, without port, is a configured name of a portal here.
     pub fn is_named(&self, host: &str) -> bool {
         let host = without_port(host);

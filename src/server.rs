@@ -97,11 +97,6 @@ impl Server {
         self.admin
     }
 
-    /// The count of calls.
-    pub fn budget(&self) -> &Budget {
-        &self.state.budget
-    }
-
     /// Stops: takes no more connections, lets exchanges and fills under way end, flushes the ledger. What is not done by the deadline is
     /// dropped, charged as it is.
     pub async fn stop(self) {

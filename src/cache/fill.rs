@@ -69,16 +69,6 @@ impl<K, O> Fills<K, O> {
     fn under_way(&self) -> MutexGuard<'_, HashMap<K, UnderWay<O>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Fills under way now.
-    pub fn len(&self) -> usize {
-        self.under_way().len()
-    }
-
-    /// Whether no fill is under way.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 impl<K: Eq + Hash + Clone, O: Clone> Fills<K, O> {
@@ -208,7 +198,7 @@ mod tests {
         assert!(futures_util::poll!(&mut abandoned).is_pending());
         drop(follower);
         abandoned.await;
-        assert!(fills.is_empty());
+        assert!(fills.under_way().is_empty());
     }
 
     #[tokio::test]

@@ -81,11 +81,6 @@ impl MemoryStore {
     pub fn is_too_large(&self, key: &CacheKey) -> bool {
         self.too_large.contains_key(key)
     }
-
-    /// Responses and bytes in the store, as of its last housekeeping.
-    pub fn size(&self) -> (u64, u64) {
-        (self.responses.entry_count(), self.responses.weighted_size())
-    }
 }
 
 #[cfg(test)]
@@ -120,7 +115,7 @@ mod tests {
             store.insert(key(number), response(10_000));
         }
         store.responses.run_pending_tasks();
-        let (entries, bytes) = store.size();
+        let (entries, bytes) = (store.responses.entry_count(), store.responses.weighted_size());
         assert!(bytes <= 1 << 20 && (50..=110).contains(&entries), "{entries} entries, {bytes} bytes");
         store.insert(key(0), response(2 << 20));
         store.responses.run_pending_tasks();

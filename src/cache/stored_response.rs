@@ -51,11 +51,6 @@ impl Representation {
         Self { received, coding: Coding::Gzip, identity: OnceLock::new(), identity_len }
     }
 
-    /// The coding it arrived in.
-    pub fn coding(&self) -> Coding {
-        self.coding
-    }
-
     /// The bytes to send to a client that accepts gzip, or does not, with their coding.
     pub fn negotiate(&self, accepts_gzip: bool) -> (Bytes, Coding) {
         match self.coding {

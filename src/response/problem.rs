@@ -95,11 +95,6 @@ impl Problem {
         self
     }
 
-    /// The problem's status.
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
     /// The answer. `detail` is the outcome's token in `Cache-Status`; `cost` what the request cost although it was not answered.
     pub fn into_response(self, detail: &'static str, cost: u8) -> Response<Body> {
         let body = serde_json::to_vec_pretty(&self).expect("a problem has only strings and numbers");

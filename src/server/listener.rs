@@ -1,7 +1,7 @@
 //! A listener: accepting, limits on connections, serving.
 //!
 //! The accept loop is our own because `axum::serve` arms no header time-out and bounds no connections, and the version sniffing of
-//! hyper-util waits for a first byte for ever. HTTP/1.1 only, for now.
+//! hyper-util waits for a first byte for ever. HTTP/1.1 only.
 
 use std::convert::Infallible;
 use std::io;
