@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 
 use crate::budget::{Purpose, Refused, Reservation};
@@ -174,19 +175,15 @@ pub(super) async fn store(mirror: &Mirror, question: &Question, key: &CacheKey, 
         }
         Err(error) => return Outcome::Failed(Arc::new(error)),
     };
-    let identity = match origin::checked(&received, &coding, origin::Limits::default()) {
-        Ok(identity) => identity,
-        Err(fault) => return Outcome::Failed(Arc::new(fault.into())),
+    let (body, identity) = match proven(received, &coding) {
+        Ok(proven) => proven,
+        Err(error) => return Outcome::Failed(Arc::new(error)),
     };
     let judged = if delimited || coding == Coding::Gzip {
         storable(&question.endpoint, status, &headers, &identity, &mirror.cache)
     } else {
         // It ended with its connection, so nothing proves that this was its end.
         Err(NotStored::Undelimited)
-    };
-    let body = match coding {
-        Coding::Gzip => Representation::gzip(received, identity.len()),
-        _ => Representation::identity(received),
     };
     fields::for_clients(&mut headers, varies(question), false);
     let lifetime = judged.unwrap_or_default();
@@ -198,6 +195,20 @@ pub(super) async fn store(mirror: &Mirror, question: &Question, key: &CacheKey, 
         Err(_) => {}
     }
     Outcome::Whole { response, stored: judged.map(drop) }
+}
+
+/// A whole body that is what its coding says, and its identity form.
+///
+/// # Errors
+///
+/// [`origin::Error::Coding`] if it is not, or if nobody here can tell.
+pub(super) fn proven(received: Bytes, coding: &Coding) -> Result<(Representation, Bytes), origin::Error> {
+    let identity = origin::checked(&received, coding, origin::Limits::default())?;
+    let body = match coding {
+        Coding::Gzip => Representation::gzip(received, identity.len()),
+        _ => Representation::identity(received),
+    };
+    Ok((body, identity))
 }
 
 /// What the answer depends on besides its target.

@@ -7,7 +7,6 @@ use http::{HeaderValue, Method, Response, Version};
 use super::Mirror;
 use super::answered::{Answered, Asker, Failure};
 use super::fetch;
-use crate::cache::stored_response::Representation;
 use crate::error::Error;
 use crate::origin::{self, Answer, Coding, Completed, Decoded};
 use crate::response::cache_status::{CacheStatus, Fwd};
@@ -30,18 +29,12 @@ impl Mirror {
                 return self.streamed(asker, Answer { status, headers, content_length, coding, delimited, body }, fwd);
             }
         };
-        let body = match coding {
+        if let Coding::Unknown(_) = coding {
             // Nothing of it can be checked or undone here; the client may know the coding.
-            Coding::Unknown(_) => {
-                let (content_length, body) = (Some(received.len() as u64), received.into());
-                return self.streamed(asker, Answer { status, headers, content_length, coding, delimited, body }, fwd);
-            }
-            Coding::Identity => Representation::identity(received),
-            Coding::Gzip => {
-                let identity = origin::checked(&received, &coding, origin::Limits::default()).map_err(|fault| charged(fault.into()))?;
-                Representation::gzip(received, identity.len())
-            }
-        };
+            let (content_length, body) = (Some(received.len() as u64), received.into());
+            return self.streamed(asker, Answer { status, headers, content_length, coding, delimited, body }, fwd);
+        }
+        let (body, _) = fetch::proven(received, &coding).map_err(charged)?;
         fields::for_clients(&mut headers, fetch::varies(asker.question), asker.question.is_keyed());
         let response = from_stored::first_hand(status, headers, &body, asker.form());
         Ok(self.forwarded(asker, response, fwd))
