@@ -2,18 +2,38 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test an absence is a failure")]
 
+#[path = "simulator/analyze.rs"]
+mod analyze;
+#[path = "simulator/catalogue.rs"]
+mod catalogue;
 #[path = "simulator/client.rs"]
 mod client;
 #[path = "simulator/control.rs"]
 mod control;
+#[path = "simulator/description.rs"]
+mod description;
+#[path = "simulator/downloads.rs"]
+mod downloads;
 #[path = "simulator/exports.rs"]
 mod exports;
+#[path = "simulator/exports_of_places.rs"]
+mod exports_of_places;
+#[path = "simulator/facets.rs"]
+mod facets;
 #[path = "simulator/faults.rs"]
 mod faults;
 #[path = "simulator/fields.rs"]
 mod fields;
+#[path = "simulator/files.rs"]
+mod files;
+#[path = "simulator/geo.rs"]
+mod geo;
+#[path = "simulator/links.rs"]
+mod links;
 #[path = "simulator/old.rs"]
 mod old;
+#[path = "simulator/parquet.rs"]
+mod parquet;
 #[path = "simulator/queries.rs"]
 mod queries;
 #[path = "simulator/quota.rs"]
@@ -24,3 +44,9 @@ mod recorded;
 mod refusals;
 #[path = "simulator/search.rs"]
 mod search;
+#[path = "simulator/swell.rs"]
+mod swell;
+#[path = "simulator/workbook.rs"]
+mod workbook;
+#[path = "simulator/xml.rs"]
+mod xml;

@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value as Json;
 
+use super::files::File;
 use super::json;
 use super::refusal::Refusal;
 
@@ -28,6 +29,8 @@ pub struct Answer {
     pub body: Body,
     /// Whether it is an answer of the API, with quota and language, or a page.
     pub api: bool,
+    /// Whether it is a file, which goes out as it is and tells its length, also to `HEAD`.
+    pub file: bool,
 }
 
 /// A body.
@@ -41,7 +44,7 @@ pub enum Body {
 impl Answer {
     /// 200 with this body.
     pub fn new(content_type: impl Into<String>, body: Body) -> Self {
-        Self { status: 200, fields: Vec::new(), content_type: content_type.into(), body, api: true }
+        Self { status: 200, fields: Vec::new(), content_type: content_type.into(), body, api: true, file: false }
     }
 
     /// 200 with JSON on one line.
@@ -52,6 +55,13 @@ impl Answer {
     /// 200 with text.
     pub fn text(content_type: &str, text: impl Into<String>) -> Self {
         Self::new(content_type, Body::Whole(text.into().into_bytes()))
+    }
+
+    /// 200 with a file.
+    pub fn file(file: File) -> Self {
+        let disposition = format!("attachment; filename=\"{}\"", file.name);
+        let answer = Self::new(file.media_type, Body::Whole(file.bytes)).with("Content-Disposition", disposition);
+        Self { file: true, ..answer }
     }
 
     /// 200 with a page, which costs nothing.

@@ -1,4 +1,4 @@
-//! The datasets of one running portal: the shared rows, and what `touch` has done to them here.
+//! The datasets of one running portal: the shared rows, and what `touch` and `swell` have done to them here.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::data::{Store, Template};
 use super::dice::{hash, mix, unmix};
 use super::refusal::Refusal;
+use super::swell::Swell;
 use super::table::{Columns, Table};
 
 /// Rows that each touch adds.
@@ -23,6 +24,7 @@ struct State {
     modified: Timestamp,
     data_processed: Option<Timestamp>,
     metadata_processed: Timestamp,
+    swell: Option<Swell>,
 }
 
 /// A dataset as it is at one moment.
@@ -31,6 +33,7 @@ pub struct Dataset {
     store: Arc<Store>,
     at: usize,
     state: State,
+    origin: Arc<str>,
 }
 
 /// The datasets.
@@ -48,7 +51,7 @@ impl Catalogue {
         Self { store, states }
     }
 
-    /// Undoes all touches.
+    /// Undoes all touches and swellings.
     pub fn reset(&self) {
         *self.states() = untouched(&self.store);
     }
@@ -56,7 +59,12 @@ impl Catalogue {
     /// The datasets that a caller sees, in the order of the catalogue.
     pub fn visible(&self, keyed: bool) -> Vec<Dataset> {
         let states = self.states();
-        let all = states.iter().enumerate().map(|(at, state)| Dataset { store: self.store.clone(), at, state: state.clone() });
+        let all = states.iter().enumerate().map(|(at, state)| Dataset {
+            store: self.store.clone(),
+            at,
+            state: state.clone(),
+            origin: Arc::default(),
+        });
         all.filter(|dataset| keyed || !dataset.template().key_only).collect()
     }
 
@@ -69,7 +77,7 @@ impl Catalogue {
         let missing = || Refusal::NotFound { what: "dataset", id: id.to_owned() };
         // The portal's widgets write `id@domain` for a dataset of a domain.
         let at = self.store.position(id.split('@').next().unwrap_or(id)).ok_or_else(missing)?;
-        let dataset = Dataset { store: self.store.clone(), at, state: self.states()[at].clone() };
+        let dataset = Dataset { store: self.store.clone(), at, state: self.states()[at].clone(), origin: Arc::default() };
         if dataset.template().key_only && !keyed { Err(missing()) } else { Ok(dataset) }
     }
 
@@ -98,6 +106,15 @@ impl Catalogue {
         position.is_some()
     }
 
+    /// Makes the exports of a dataset longer than its rows are. Whether there is such a dataset.
+    pub fn swell(&self, id: &str, swell: Swell) -> bool {
+        let position = self.store.position(id);
+        if let Some(at) = position {
+            self.states()[at].swell = Some(swell);
+        }
+        position.is_some()
+    }
+
     fn states(&self) -> MutexGuard<'_, Vec<State>> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,6 +135,7 @@ fn untouched(store: &Store) -> Vec<State> {
             // One dataset in thirty-two has never been processed, as real portals have them.
             data_processed: (!chance.is_multiple_of(32) || template.rows > 1000).then_some(processed),
             metadata_processed: processed + SignedDuration::from_hours(26),
+            swell: None,
         }
     };
     store.templates.iter().map(state).collect()
@@ -127,6 +145,16 @@ impl Dataset {
     /// What the dataset is.
     pub fn template(&self) -> &Template {
         &self.store.templates[self.at]
+    }
+
+    /// The same dataset, as it speaks of itself to whoever calls the portal by this origin.
+    pub fn at(self, origin: &str) -> Self {
+        Self { origin: origin.into(), ..self }
+    }
+
+    /// The origin that it is called by.
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Its id.
@@ -143,7 +171,8 @@ impl Dataset {
         if !self.template().data_visible && !keyed {
             return Err(Refusal::Forbidden);
         }
-        Ok(Table::new(self.template().schema.clone(), self.store.columns(self.at), self.state.fresh.clone()))
+        let table = Table::new(self.template().schema.clone(), self.store.columns(self.at), self.state.fresh.clone());
+        Ok(table.with_files(&self.origin, self.id()))
     }
 
     /// Number of rows, without making them.
@@ -166,6 +195,11 @@ impl Dataset {
         self.state.metadata_processed
     }
 
+    /// How much longer than its rows its exports are made.
+    pub fn swell(&self) -> Option<Swell> {
+        self.state.swell
+    }
+
     /// The instant that all its records carry.
     pub fn record_timestamp(&self) -> Timestamp {
         self.state.data_processed.unwrap_or(self.state.metadata_processed)
@@ -173,7 +207,13 @@ impl Dataset {
 
     /// The id of the record in this row: forty hexadecimal digits that stay with it when rows are added in front.
     pub fn record_id(&self, row: usize) -> String {
-        let number = self.number(row);
+        self.repeated_id(row, 0)
+    }
+
+    /// The id of the record in this row, in this round through the rows of a swollen export. No two rounds share one, and those of later
+    /// rounds are of no record.
+    pub fn repeated_id(&self, row: usize, round: u64) -> String {
+        let number = self.number(row) | round << 32;
         let first = mix(number ^ self.key());
         format!("{first:016x}{:016x}{:08x}", mix(first), mix(first ^ 1) as u32)
     }
@@ -219,6 +259,8 @@ mod tests {
             assert_eq!(after.row_of(&after.record_id(row)), Some(row));
         }
         assert_eq!(after.row_of("06f549eac5cbbe4d02f7fac18ed71d5de30aafab"), None);
+        assert_eq!(after.repeated_id(3, 0), after.record_id(3));
+        assert_eq!(after.row_of(&after.repeated_id(3, 1)), None, "a repetition is no record");
         catalogue.reset();
         assert_eq!(catalogue.dataset(id, false).unwrap().records_count(), before.records_count());
     }

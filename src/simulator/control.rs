@@ -6,6 +6,7 @@ use serde_json::json;
 use super::answer::Answer;
 use super::fault::{Fault, Kind};
 use super::portal::Portal;
+use super::swell::Swell;
 use super::target::Target;
 use super::wire::Request;
 
@@ -43,7 +44,14 @@ fn run(portal: &Portal, request: &Request, target: &Target) -> Result<Answer, St
                 Some("metadata") => portal.catalogue.touch_metadata(id, portal.now()),
                 Some(other) => return Err(format!("what={other} is unknown; known are data and metadata")),
             };
-            if touched { done() } else { Err(format!("there is no dataset {id}; /api/explore/v2.1/catalog/datasets lists them")) }
+            if touched { done() } else { Err(no_dataset(id)) }
+        }
+        ("POST", ["swell"]) => {
+            let id = parameters
+                .first("dataset")
+                .ok_or("dataset is missing, as in /_simulator/swell?dataset=fr-en-annuaire-education&times=3")?;
+            let swollen = portal.catalogue.swell(id, Swell::read(parameters)?);
+            if swollen { done() } else { Err(no_dataset(id)) }
         }
         ("POST", ["clock"]) => {
             let text = parameters.first("now").ok_or("now is missing, as in /_simulator/clock?now=2026-03-01T23:59:58Z")?;
@@ -73,8 +81,12 @@ fn run(portal: &Portal, request: &Request, target: &Target) -> Result<Answer, St
         }
         (method, path) => Err(format!(
             "{method} /_simulator/{} is unknown; known are GET calls, GET requests?last=N, POST reset, POST touch?dataset=ID, \
-             POST clock?now=TIME, POST quota?used=N, POST faults, DELETE faults",
+             POST swell?dataset=ID&bytes=N|times=N, POST clock?now=TIME, POST quota?used=N, POST faults, DELETE faults",
             path.join("/")
         )),
     }
+}
+
+fn no_dataset(id: &str) -> String {
+    format!("there is no dataset {id}; /api/explore/v2.1/catalog/datasets lists them")
 }

@@ -4,6 +4,7 @@
 
 mod calendar;
 mod directory;
+mod gallery;
 mod places;
 mod series;
 
@@ -86,6 +87,7 @@ impl Store {
     fn new(seed: u64) -> Self {
         let mut templates = vec![directory::template(), calendar::template()];
         templates.extend(series::templates());
+        templates.push(gallery::template());
         let by_id = templates.iter().enumerate().map(|(at, template)| (template.id.clone(), at)).collect();
         let columns = templates.iter().map(|_| OnceLock::new()).collect();
         Self { seed, templates, by_id, columns }

@@ -32,6 +32,10 @@ pub enum Delivery {
     },
 }
 
+/// What the portal's front does not compress: recorded for the first, and files that are compressed themselves.
+const UNCOMPRESSED: [&str; 5] =
+    ["application/octet-stream", "application/gzip", "application/zip", "application/parquet", "application/vnd.openxmlformats"];
+
 /// Frames an answer and sends it. Whether the connection can carry another request.
 ///
 /// # Errors
@@ -47,11 +51,18 @@ pub async fn deliver(connection: &mut Connection, request: &Request, answer: Ans
     }
     let bodiless = request.method == "HEAD" || matches!(answer.status, 204 | 304);
     let empty = matches!(&answer.body, Body::Whole(bytes) if bytes.is_empty());
-    let binary = answer.fields.iter().any(|(name, value)| *name == "Content-Type" && value.starts_with("application/octet-stream"));
+    let binary =
+        answer.fields.iter().any(|(name, value)| *name == "Content-Type" && UNCOMPRESSED.iter().any(|kind| value.starts_with(kind)));
     // A 400 was recorded with a length and as it is, a 404 compressed.
-    let gzip = request.accepts_gzip() && !empty && !binary && answer.status != 400;
+    let gzip = request.accepts_gzip() && !empty && !binary && !answer.file && answer.status != 400;
     if gzip {
         head.push_str("Content-Encoding: gzip\r\n");
+    }
+    if answer.file
+        && bodiless
+        && let Body::Whole(bytes) = &answer.body
+    {
+        head.push_str(&format!("Content-Length: {}\r\n", bytes.len()));
     }
     let body = if gzip && !bodiless { answer.body.gzip() } else { answer.body };
     if bodiless {
@@ -69,7 +80,7 @@ pub async fn deliver(connection: &mut Connection, request: &Request, answer: Ans
     }
     // Successful answers are streamed without a length; only small errors tell theirs.
     let told = match &body {
-        Body::Whole(bytes) if (answer.status >= 300 || empty) && !gzip => Some(bytes.len()),
+        Body::Whole(bytes) if (answer.status >= 300 || empty || answer.file) && !gzip => Some(bytes.len()),
         _ => None,
     };
     let framing = match told {

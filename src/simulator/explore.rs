@@ -1,7 +1,10 @@
 //! The Explore API, v2.1 and v2.0 with its second name: which question is answered where.
 
 mod catalog;
+mod catalog_export;
 mod describe;
+mod described;
+mod description;
 mod export;
 mod facets;
 mod links;
@@ -9,6 +12,7 @@ mod records;
 
 use super::answer::Answer;
 use super::catalogue::Dataset;
+use super::console;
 use super::exchange::Caller;
 use super::metadata::Metadata;
 use super::portal::Portal;
@@ -52,7 +56,7 @@ impl Question<'_> {
         match endpoint {
             Explore::Navigation => Ok(self.navigation()),
             Explore::Description => Ok(self.description()),
-            Explore::Console => Ok(Answer::page("<!DOCTYPE html><html><head><title>Console</title></head><body>Explore API</body></html>")),
+            Explore::Console => Ok(console::page(self.base)),
             Explore::Datasets => self.datasets(),
             Explore::Dataset(id) => self.one_dataset(&self.dataset(id)?),
             Explore::CatalogFacets => self.catalog_facets(),
@@ -72,12 +76,13 @@ impl Question<'_> {
     }
 
     fn dataset(&self, id: &str) -> Result<Dataset, Refusal> {
-        self.portal.catalogue.dataset(id, self.caller.keyed())
+        Ok(self.portal.catalogue.dataset(id, self.caller.keyed())?.at(&self.caller.origin))
     }
 
     /// The datasets that the caller sees.
     fn visible(&self) -> Vec<Dataset> {
-        self.portal.catalogue.visible(self.caller.keyed())
+        let visible = self.portal.catalogue.visible(self.caller.keyed());
+        visible.into_iter().map(|dataset| dataset.at(&self.caller.origin)).collect()
     }
 
     /// How this question has metadata told.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::catalogue::Dataset;
 use super::dice::{hash, mix};
+use super::files::{self, Listed};
 use super::query::Setting;
 use super::table::{Builder, Field, Kind, Schema, Table};
 use super::value::{Value, iso};
@@ -113,11 +114,20 @@ impl Metadata<'_> {
             "dataset_uid": format!("da_{:06x}", mix(hash(dataset.id())) & 0xff_ffff),
             "has_records": true,
             "features": features(dataset),
-            "attachments": attachments(dataset),
-            "alternative_exports": [],
+            "attachments": files::attachments(dataset).iter().map(|file| self.attachment(dataset, file)).collect::<Vec<_>>(),
+            "alternative_exports": files::alternative_exports(dataset).iter().map(listed).collect::<Vec<_>>(),
             "data_visible": template.data_visible || self.keyed,
             "metas": metas,
         })
+    }
+
+    /// What is told of an attachment. v2.0 gives a name of the portal's own, v2.1 an address that can be fetched.
+    pub fn attachment(&self, dataset: &Dataset, file: &Listed) -> Json {
+        let mut told = listed(file);
+        if !self.setting.old {
+            told["url"] = json!(format!("{}/api/explore/v2.1/catalog/datasets/{}/attachments/{}", dataset.origin(), dataset.id(), file.id));
+        }
+        told
     }
 
     /// A field as the catalogue describes it.
@@ -199,12 +209,9 @@ impl Metadata<'_> {
     }
 }
 
-/// One dataset in three has a notice attached.
-pub fn attachments(dataset: &Dataset) -> Vec<Json> {
-    if !hash(dataset.id()).is_multiple_of(3) {
-        return Vec::new();
-    }
-    vec![json!({"mimetype": "text/plain", "id": "notice_txt", "title": "notice.txt", "url": "odsfile://notice.txt"})]
+/// A file under the name that the portal itself has for it.
+pub fn listed(file: &Listed) -> Json {
+    json!({"mimetype": file.media_type(), "id": file.id, "title": file.title, "url": format!("odsfile://{}", file.title)})
 }
 
 fn custom_metas() -> Json {

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::answer::{Answer, HTML};
-use super::route::Route;
+use super::console;
+use super::route::{Base, Route};
 use super::target::Target;
 use super::wire::Request;
 
@@ -23,9 +24,8 @@ pub fn answer(route: &Route, request: &Request, target: &Target) -> Answer {
             Answer::text("application/xml; charset=utf-8", xml("Capabilities", &about))
         }
         Route::Tpf => Answer::text("application/n-triples; charset=utf-8", format!("<urn:tpf> <urn:question> {} .\n", json!(about))),
-        Route::Console => {
-            Answer::page(format!("<!DOCTYPE html><html><head><title>Console</title></head><body>{}</body></html>", escape(&about)))
-        }
+        // The console of v1 is gone: whoever looks for it gets that of the API that is left.
+        Route::Console => console::page(Base::V21),
         _ => page(target),
     }
 }
@@ -43,7 +43,9 @@ fn page(target: &Target) -> Answer {
     }
 }
 
-/// A text inside XML or HTML.
+/// A text inside XML or HTML. Characters that XML cannot hold at all are left out.
 pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let held: String =
+        text.chars().filter(|c| !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')).collect();
+    held.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

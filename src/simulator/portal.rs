@@ -76,7 +76,7 @@ impl Portal {
         self.inner().ahead = ahead;
     }
 
-    /// Back to the start: counters, quota, faults, touches and clock.
+    /// Back to the start: counters, quota, faults, touches, swellings and clock.
     pub fn reset(&self) {
         *self.inner() = Inner::new(self.settings.quota);
         self.catalogue.reset();

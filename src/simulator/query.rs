@@ -3,6 +3,7 @@
 pub mod facets;
 pub mod run;
 
+use self::facets::FacetAsked;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -150,12 +151,24 @@ impl Refinements {
         let read = |name: &'static str| -> Result<Vec<(usize, String)>, Refusal> {
             parameters.all(name).filter(|text| !text.trim().is_empty()).map(|text| refinement(name, text, schema)).collect()
         };
-        let disjunctive = parameters.all("facet").filter(|text| text.contains("disjunctive=true")).filter_map(facet_name);
+        let facets = parameters.all("facet").filter_map(FacetAsked::read).filter(|facet| facet.disjunctive);
         Ok(Self {
             refined: read("refine")?,
             excluded: read("exclude")?,
-            disjunctive: disjunctive.filter_map(|name| schema.position(&name)).collect(),
+            disjunctive: facets.filter_map(|facet| schema.position(&facet.name)).collect(),
         })
+    }
+
+    /// Whether several chosen values of the facet mean any of them.
+    pub fn is_disjunctive(&self, column: usize, schema: &Schema) -> bool {
+        schema.fields[column].disjunctive || self.disjunctive.contains(&column)
+    }
+
+    /// The same without the chosen values of one facet.
+    pub fn beside(&self, column: usize) -> Self {
+        let mut others = self.clone();
+        others.refined.retain(|(at, _)| *at != column);
+        others
     }
 
     /// What the chosen and excluded values state.
@@ -167,20 +180,11 @@ impl Refinements {
         columns.dedup();
         for column in columns {
             let chosen = self.refined.iter().filter(|(at, _)| *at == column).map(|(_, value)| has(column, value, schema, zone)).collect();
-            let any = schema.fields[column].disjunctive || self.disjunctive.contains(&column);
-            conditions.push(if any { Condition::Or(chosen) } else { Condition::And(chosen) });
+            conditions.push(if self.is_disjunctive(column, schema) { Condition::Or(chosen) } else { Condition::And(chosen) });
         }
         conditions.extend(self.excluded.iter().map(|(column, value)| Condition::Not(Box::new(has(*column, value, schema, zone)))));
         conditions
     }
-}
-
-/// The name in `facet=name` or `facet=facet(name="name", …)`.
-pub fn facet_name(text: &str) -> Option<String> {
-    let Some(inner) = text.trim().strip_prefix("facet(") else { return Some(text.trim().to_owned()) };
-    let value = inner.split("name=").nth(1)?.trim_start();
-    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    value[1..].split(quote).next().map(str::to_owned)
 }
 
 /// `facet:value`, the value with or without quotes.

@@ -82,9 +82,37 @@ pub enum Search {
     /// `/api/records/1.0/analyze`
     Analyze,
     /// `/api/records/1.0/geocluster` and its kin.
-    Geo,
-    /// Attachments, alternative exports, images and files.
-    File(String),
+    Geo(Geo),
+    /// `/api/datasets/1.0/{id}/attachments/{id}` and its kin, `/explore/dataset/{id}/files/{id}/{size}`
+    File(String, Filed, String),
+}
+
+/// What is told of the places of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Geo {
+    /// `geocluster`: places that are near each other on a map.
+    Clusters,
+    /// `geopolygon`: places that are the same.
+    Polygons,
+    /// `boundingbox`: the rectangle around them.
+    BoundingBox,
+    /// `geopreview`: the places alone, as a map shows them.
+    Preview,
+}
+
+/// Where a file of a dataset is filed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filed {
+    /// Among its attachments.
+    Attachments,
+    /// Among its alternative exports.
+    AlternativeExports,
+    /// Among the images of its description.
+    Images,
+    /// In a field of a record.
+    Records,
+    /// There too, and a small picture of it is wanted.
+    Thumbnails,
 }
 
 /// What a path leads to.
@@ -149,7 +177,10 @@ impl Route {
             ["api", "v2", rest @ ..] => Self::explore(Base::V2, rest),
             ["api", "datasets" | "records", "1.0", ..] => Self::search(segments),
             ["explore", "dataset", id, "download"] => Self::Search(Search::Download(Some((*id).to_owned()))),
-            ["explore", "dataset", id, "files", _, _] => Self::Search(Search::File((*id).to_owned())),
+            ["explore", "dataset", id, "files", file, size @ ("300" | "download")] => {
+                let filed = if *size == "300" { Filed::Thumbnails } else { Filed::Records };
+                Self::Search(Search::File((*id).to_owned(), filed, (*file).to_owned()))
+            }
             ["api", "odata", ..] => Self::OData,
             ["api", "wfs"] => Self::Wfs,
             ["api", "csw"] => Self::Csw,
@@ -183,6 +214,7 @@ impl Route {
                 ["datasets", id, "exports", format] => Explore::Export(owned(id), owned(format)),
                 ["datasets", id, "attachments"] => Explore::Attachments(owned(id)),
                 ["datasets", id, "attachments", attachment] => Explore::Attachment(owned(id), owned(attachment)),
+                ["datasets", id, "files", file] => return Self::Search(Search::File(owned(id), Filed::Records, owned(file))),
                 _ => return Self::Unknown,
             },
             _ => return Self::Unknown,
@@ -196,11 +228,17 @@ impl Route {
             ["datasets", _, "search"] => Search::Datasets,
             ["datasets", _, id] => Search::Dataset(owned(id)),
             ["datasets", _, id, "records", record] => Search::Record(owned(id), owned(record)),
-            ["datasets", _, id, "attachments" | "alternative_exports" | "files" | "images", _] => Search::File(owned(id)),
+            ["datasets", _, id, "attachments", file] => Search::File(owned(id), Filed::Attachments, owned(file)),
+            ["datasets", _, id, "alternative_exports", file] => Search::File(owned(id), Filed::AlternativeExports, owned(file)),
+            ["datasets", _, id, "images", file] => Search::File(owned(id), Filed::Images, owned(file)),
+            ["datasets", _, id, "files", file] => Search::File(owned(id), Filed::Records, owned(file)),
             ["records", _, "search"] => Search::Records,
             ["records", _, "download"] => Search::Download(None),
             ["records", _, "analyze"] => Search::Analyze,
-            ["records", _, "geocluster" | "geopolygon" | "boundingbox" | "geopreview"] => Search::Geo,
+            ["records", _, "geocluster"] => Search::Geo(Geo::Clusters),
+            ["records", _, "geopolygon"] => Search::Geo(Geo::Polygons),
+            ["records", _, "boundingbox"] => Search::Geo(Geo::BoundingBox),
+            ["records", _, "geopreview"] => Search::Geo(Geo::Preview),
             _ => return Self::Unknown,
         })
     }
@@ -234,8 +272,8 @@ impl Route {
                 Search::Records => "records",
                 Search::Download(_) => "download",
                 Search::Analyze => "analyze",
-                Search::Geo => "geo",
-                Search::File(_) => "file",
+                Search::Geo(_) => "geo",
+                Search::File(..) => "file",
             },
             Self::OData => "odata",
             Self::Wfs => "wfs",
@@ -249,7 +287,10 @@ impl Route {
 
     /// Whether the endpoint reads a POST as it reads a GET.
     pub fn takes_post(&self) -> bool {
-        matches!(self, Self::Search(Search::Datasets | Search::Records | Search::Download(_) | Search::Analyze | Search::Geo) | Self::Csw)
+        matches!(
+            self,
+            Self::Search(Search::Datasets | Search::Records | Search::Download(_) | Search::Analyze | Search::Geo(_)) | Self::Csw
+        )
     }
 }
 

@@ -1,19 +1,32 @@
-//! Writes the rows of a selection piece by piece, in the formats of exports. Memory does not grow with the number of rows.
+//! Writes the rows of an export piece by piece, in the formats that are texts. Memory does not grow with the number of rows.
+//!
+//! What the rows are is [`source`]'s matter, and the same for [`parquet`] and [`workbook`], which are no texts.
 
-use std::sync::Arc;
+pub mod csv;
+pub mod parquet;
+pub mod places;
+pub mod source;
+pub mod workbook;
+
+pub use self::csv::Csv;
 
 use serde_json::{Map, Value as Json, json};
 
+use self::places::Gpx;
+use self::source::{Place, Source};
+use super::answer::{Answer, Body, JSON};
 use super::json;
+use super::projection::Projection;
 use super::query::Setting;
 use super::query::run::Selection;
-use super::refusal::Refusal;
 use super::table::Table;
-use super::target::Parameters;
-use super::value::{PART, Value};
+use super::value::Value;
 
 /// Bytes after which a piece is sent.
 const PIECE: usize = 32 * 1024;
+
+/// Rows that repeat are kept as text up to so many bytes; beyond it they are written anew in each round.
+const KEPT: usize = 4 * 1024 * 1024;
 
 /// A format of rows.
 #[derive(Clone, Debug)]
@@ -23,140 +36,165 @@ pub enum Writer {
     /// An object a line.
     Lines,
     /// A collection of features.
-    GeoJson,
+    GeoJson(Projection),
     /// Separated values.
     Csv(Csv),
+    /// Way points.
+    Gpx(Gpx),
+    /// Place marks, in a folder of this name.
+    Kml(String),
 }
 
-/// How separated values are written.
-#[derive(Clone, Debug)]
-pub struct Csv {
-    delimiter: char,
-    list_separator: String,
-    quote_all: bool,
-    bom: bool,
+impl Writer {
+    fn content_type(&self) -> &'static str {
+        match self {
+            Self::Json => JSON,
+            Self::Lines => "application/jsonl; charset=utf-8",
+            Self::GeoJson(_) => "application/geo+json; charset=utf-8",
+            Self::Csv(_) => "text/csv; charset=utf-8",
+            Self::Gpx(_) => "application/gpx+xml; charset=utf-8",
+            Self::Kml(_) => "application/vnd.google-earth.kml+xml; charset=utf-8",
+        }
+    }
+
+    fn open(&self, out: &mut Vec<u8>, source: &Source) {
+        match self {
+            Self::Json => out.push(b'['),
+            Self::Lines => {}
+            Self::GeoJson(projection) => places::open_collection(out, *projection),
+            Self::Csv(csv) => {
+                out.extend(csv.start());
+                csv.line(out, source.headings().iter().cloned());
+            }
+            Self::Gpx(_) => places::open_gpx(out),
+            Self::Kml(name) => places::open_kml(out, name),
+        }
+    }
+
+    fn between(&self) -> &'static [u8] {
+        match self {
+            Self::Json | Self::GeoJson(_) => b",",
+            Self::Lines | Self::Csv(_) | Self::Gpx(_) | Self::Kml(_) => b"",
+        }
+    }
+
+    fn row(&self, out: &mut Vec<u8>, source: &Source, values: &[Value<'_>]) {
+        match self {
+            Self::Json => json::append(out, &Json::Object(object(source, values))),
+            Self::Lines => {
+                json::append(out, &Json::Object(object(source, values)));
+                out.push(b'\n');
+            }
+            Self::GeoJson(projection) => {
+                let geometry = places::first(values).map(|point| json!({"type": "Point", "coordinates": projection.project(point)}));
+                json::append(out, &json!({"type": "Feature", "geometry": geometry, "properties": object(source, values)}));
+            }
+            Self::Csv(csv) => csv.line(out, values.iter().map(|value| csv.cell(value, source.setting()))),
+            Self::Gpx(gpx) => gpx.way_point(out, source, values),
+            Self::Kml(_) => places::place_mark(out, source, values),
+        }
+    }
+
+    fn close(&self) -> &'static [u8] {
+        match self {
+            Self::Json => b"]",
+            Self::GeoJson(_) => b"]}",
+            Self::Lines | Self::Csv(_) => b"",
+            Self::Gpx(_) => b"</gpx>\n",
+            Self::Kml(_) => b"</Folder></Document></kml>\n",
+        }
+    }
 }
 
-impl Csv {
-    /// Reads the options. A byte order mark is written by default from v2.1 on.
-    ///
-    /// # Errors
-    ///
-    /// If the delimiter is not one of those that the portal has.
-    pub fn read(parameters: &Parameters, bom: bool) -> Result<Self, Refusal> {
-        let delimiter = parameters.first("delimiter").filter(|text| !text.is_empty()).unwrap_or(";");
-        let one = delimiter.chars().next().filter(|c| delimiter.len() == 1 && matches!(c, ';' | ',' | '\t' | '|'));
-        let refused = || Refusal::Parameter { name: "delimiter", found: delimiter.to_owned(), expected: "one of ; , | tab".to_owned() };
-        Ok(Self {
-            delimiter: one.ok_or_else(refused)?,
-            list_separator: parameters.first("list_separator").filter(|text| !text.is_empty()).unwrap_or(",").to_owned(),
-            quote_all: parameters.flag("quote_all", false),
-            bom: parameters.flag("with_bom", bom),
-        })
-    }
-
-    /// The options of v1: a delimiter, and lists joined by `;`.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read).
-    pub fn read_v1(parameters: &Parameters) -> Result<Self, Refusal> {
-        let delimiter = parameters.given("csv_separator").unwrap_or(";").to_owned();
-        let as_v2 = Parameters(vec![("delimiter".to_owned(), delimiter), ("list_separator".to_owned(), ";".to_owned())]);
-        Self::read(&as_v2, false)
-    }
-
-    /// What stands before the first line.
-    pub fn start(&self) -> Vec<u8> {
-        if self.bom { "\u{feff}".into() } else { Vec::new() }
-    }
-
-    /// Appends a line.
-    pub fn line(&self, out: &mut Vec<u8>, cells: impl Iterator<Item = String>) {
-        for (at, cell) in cells.enumerate() {
-            if at > 0 {
-                out.push(self.delimiter as u8);
-            }
-            if self.quote_all || cell.contains([self.delimiter, '"', '\n', '\r']) {
-                out.push(b'"');
-                out.extend_from_slice(cell.replace('"', "\"\"").as_bytes());
-                out.push(b'"');
-            } else {
-                out.extend_from_slice(cell.as_bytes());
-            }
-        }
-        out.extend_from_slice(b"\r\n");
-    }
-
-    /// A metadatum as a cell.
-    pub fn metadatum(&self, value: &Json) -> String {
-        match value {
-            Json::Null => String::new(),
-            Json::String(text) => text.clone(),
-            Json::Array(parts) => parts.iter().map(|part| self.metadatum(part)).collect::<Vec<_>>().join(&self.list_separator),
-            other => other.to_string(),
-        }
-    }
-
-    fn cell(&self, value: &Value<'_>, setting: &Setting) -> String {
-        match value {
-            Value::List(text) => text.replace(PART, &self.list_separator),
-            other => other.plain(&setting.zone),
-        }
-    }
+fn object(source: &Source, values: &[Value<'_>]) -> Map<String, Json> {
+    source.headings().iter().cloned().zip(values.iter().map(|value| value.json(source.zone()))).collect()
 }
 
 /// The pieces of an export.
 #[derive(Debug)]
 pub struct Rows {
-    table: Table,
-    selection: Selection,
-    setting: Setting,
+    source: Source,
     writer: Writer,
-    headings: Arc<[String]>,
-    next: usize,
-    started: bool,
-    finished: bool,
+    place: Place,
+    written: u64,
+    state: State,
+    kept: Kept,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Unstarted,
+    Underway,
+    Ended,
+}
+
+/// The text of the first round, for the later ones: rows one after the other, each with its end and where its id stands.
+#[derive(Debug, Default)]
+struct Kept {
+    text: Vec<u8>,
+    rows: Vec<(usize, usize)>,
+    too_long: bool,
 }
 
 impl Rows {
     /// The rows of `selection` over `table`, headed by labels instead of names if so wished.
     pub fn new(table: Table, selection: Selection, setting: Setting, writer: Writer, labels: bool) -> Self {
-        let heading = |name: &String| match table.schema.position(name) {
-            Some(at) if labels => {
-                let field = &table.schema.fields[at];
-                (if setting.lang == "en" { field.label_en } else { field.label }).to_owned()
-            }
-            _ => name.clone(),
-        };
-        let headings = selection.names.iter().map(heading).collect();
-        Self { table, selection, setting, writer, headings, next: 0, started: false, finished: false }
+        Self::of(Source::new(table, selection, setting, labels), writer)
     }
 
-    fn object(&self, values: &[Value<'_>]) -> Map<String, Json> {
-        self.headings.iter().cloned().zip(values.iter().map(|value| value.json(&self.setting.zone))).collect()
+    /// The rows of a source.
+    pub fn of(source: Source, writer: Writer) -> Self {
+        Self { source, writer, place: Place::default(), written: 0, state: State::Unstarted, kept: Kept::default() }
     }
 
-    fn write_row(&self, out: &mut Vec<u8>, at: usize) {
-        let values = self.selection.values(&self.table, &self.setting, at);
-        match &self.writer {
-            Writer::Json => {
-                out.extend_from_slice(if at == 0 { b"" } else { b"," });
-                json::append(out, &Json::Object(self.object(&values)));
+    /// What the rows are.
+    pub fn into_source(self) -> Source {
+        self.source
+    }
+
+    /// An answer that is made of them.
+    pub fn answer(self) -> Answer {
+        Answer::new(self.writer.content_type(), Body::Pieces(Box::new(self)))
+    }
+
+    fn write_row(&mut self, out: &mut Vec<u8>) {
+        if self.place != Place::default() {
+            out.extend_from_slice(self.writer.between());
+        }
+        let start = out.len();
+        if self.place.round > 0 && !self.kept.too_long {
+            self.kept.append(out, self.place.at, self.source.id(self.place));
+        } else {
+            self.writer.row(out, &self.source, &self.source.values(self.place));
+            if self.source.repeats() && !self.kept.too_long {
+                self.kept.keep(&out[start..], self.source.id(self.place));
             }
-            Writer::Lines => {
-                json::append(out, &Json::Object(self.object(&values)));
-                out.push(b'\n');
-            }
-            Writer::GeoJson => {
-                let point = values.iter().find_map(|value| match value {
-                    Value::Point(point) => Some(json!({"type": "Point", "coordinates": [point.lon, point.lat]})),
-                    _ => None,
-                });
-                out.extend_from_slice(if at == 0 { b"" } else { b"," });
-                json::append(out, &json!({"type": "Feature", "geometry": point, "properties": self.object(&values)}));
-            }
-            Writer::Csv(csv) => csv.line(out, values.iter().map(|value| csv.cell(value, &self.setting))),
+        }
+        self.place = self.source.behind(self.place);
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, row: &[u8], id: Option<String>) {
+        if self.text.len() + row.len() > KEPT {
+            *self = Self { too_long: true, ..Self::default() };
+            return;
+        }
+        // The id is the last value of a row in every format. A format that leaves a row out has none of it.
+        let id = id.unwrap_or_default().into_bytes();
+        let at = (0..row.len()).rev().find(|at| row[*at..].starts_with(&id)).unwrap_or(row.len());
+        let start = self.text.len();
+        self.text.extend_from_slice(row);
+        self.rows.push((self.text.len(), start + at));
+    }
+
+    fn append(&self, out: &mut Vec<u8>, row: usize, id: Option<String>) {
+        let start = if row == 0 { 0 } else { self.rows[row - 1].0 };
+        let (end, at) = self.rows[row];
+        let to = out.len() + (at - start);
+        out.extend_from_slice(&self.text[start..end]);
+        if let Some(id) = id.filter(|_| at < end) {
+            out[to..to + id.len()].copy_from_slice(id.as_bytes());
         }
     }
 }
@@ -165,34 +203,26 @@ impl Iterator for Rows {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
-        if self.finished {
+        if self.state == State::Ended {
             return None;
         }
         let mut out = Vec::with_capacity(PIECE + PIECE / 4);
-        if !self.started {
-            self.started = true;
-            match &self.writer {
-                Writer::Json => out.push(b'['),
-                Writer::Lines => {}
-                Writer::GeoJson => out.extend_from_slice(br#"{"type": "FeatureCollection", "features": ["#),
-                Writer::Csv(csv) => {
-                    out.extend(csv.start());
-                    csv.line(&mut out, self.headings.iter().cloned());
-                }
+        if self.state == State::Unstarted {
+            self.state = State::Underway;
+            self.writer.open(&mut out, &self.source);
+        }
+        let ended = loop {
+            let ended = self.source.has_ended(self.place, self.written + out.len() as u64);
+            if ended || out.len() >= PIECE {
+                break ended;
             }
+            self.write_row(&mut out);
+        };
+        if ended {
+            self.state = State::Ended;
+            out.extend_from_slice(self.writer.close());
         }
-        while out.len() < PIECE && self.next < self.selection.len() {
-            self.write_row(&mut out, self.next);
-            self.next += 1;
-        }
-        if self.next == self.selection.len() {
-            self.finished = true;
-            out.extend_from_slice(match self.writer {
-                Writer::Json => b"]",
-                Writer::GeoJson => b"]}",
-                Writer::Lines | Writer::Csv(_) => b"",
-            });
-        }
+        self.written += out.len() as u64;
         Some(out)
     }
 }

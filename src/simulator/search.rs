@@ -2,24 +2,30 @@
 //!
 //! Searches echo their parameters, keyed by name, so that the order in which these came does not show. Errors have one member `error`.
 
+mod analyze;
 mod asked;
 mod catalog;
+mod download;
 mod echo;
+mod geo;
 mod records;
-mod summaries;
 
 use serde_json::Value as Json;
 
 use super::answer::{Answer, Body, JSON};
 use super::catalogue::Dataset;
 use super::exchange::Caller;
+use super::files;
 use super::json;
 use super::metadata::Metadata;
 use super::portal::Portal;
 use super::query::Setting;
 use super::refusal::Refusal;
-use super::route::Search;
+use super::route::{Filed, Search};
 use super::target::{Parameters, Target};
+
+/// Content-Type of JSONP.
+const JSONP: &str = "text/javascript; charset=utf-8";
 
 /// A question to API v1, and everything needed to answer it.
 pub struct Question<'a> {
@@ -51,13 +57,23 @@ impl Question<'_> {
             Search::Download(Some(id)) => self.download(&self.dataset(id)?, "csv"),
             Search::Download(None) => self.download(&self.named_dataset()?, "json"),
             Search::Analyze => self.analyze(&self.named_dataset()?),
-            Search::Geo => self.clusters(&self.named_dataset()?),
-            Search::File(id) => self.dataset(id).map(|_| self.file()),
+            Search::Geo(kind) => self.geo(&self.named_dataset()?, *kind),
+            Search::File(id, filed, file) => self.file(&self.dataset(id)?, *filed, file),
         }
     }
 
     fn dataset(&self, id: &str) -> Result<Dataset, Refusal> {
-        self.portal.catalogue.dataset(id, self.caller.keyed())
+        Ok(self.portal.catalogue.dataset(id, self.caller.keyed())?.at(&self.caller.origin))
+    }
+
+    /// A file of a dataset.
+    fn file(&self, dataset: &Dataset, filed: Filed, id: &str) -> Result<Answer, Refusal> {
+        let missing = || Refusal::NotFound { what: "file", id: id.to_owned() };
+        if matches!(filed, Filed::Records | Filed::Thumbnails) {
+            // Whoever may not read the records may not read their files.
+            dataset.table(self.caller.keyed())?;
+        }
+        files::find(dataset, filed, id).map(Answer::file).ok_or_else(missing)
     }
 
     /// The dataset that the query names.
@@ -84,16 +100,22 @@ impl Question<'_> {
     /// JSON, indented if so wished, and inside a call of the callback for JSONP.
     fn json(&self, body: &Json) -> Result<Answer, Refusal> {
         let text = if self.parameters().flag("pretty_print", false) { json::indented(body) } else { json::line(body) };
+        let Some(callback) = self.callback()? else { return Ok(Answer::new(JSON, Body::Whole(text))) };
+        let call = [callback.as_bytes(), b"(", &text, b");"].concat();
+        Ok(Answer::new(JSONP, Body::Whole(call)))
+    }
+
+    /// The function that JSONP is to call, if it is asked for.
+    fn callback(&self) -> Result<Option<&str>, Refusal> {
         if !self.parameters().given("format").is_some_and(|format| format.ends_with("jsonp")) {
-            return Ok(Answer::new(JSON, Body::Whole(text)));
+            return Ok(None);
         }
         let callback = self.parameters().given("callback").unwrap_or("callback");
         if !callback.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$' | b'[' | b']')) {
             let expected = "the name of a function".to_owned();
             return Err(Refusal::Parameter { name: "callback", found: callback.to_owned(), expected });
         }
-        let call = [callback.as_bytes(), b"(", &text, b");"].concat();
-        Ok(Answer::new("text/javascript; charset=utf-8", Body::Whole(call)))
+        Ok(Some(callback))
     }
 
     fn unknown_format(&self, default: &str, known: &[&str]) -> Refusal {

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::files;
 use super::odsql::fold;
 use super::value::{PART, Point, Value};
 
@@ -31,6 +32,8 @@ pub enum Kind {
     Moment,
     /// A place.
     Point,
+    /// A file.
+    File,
 }
 
 impl Kind {
@@ -44,6 +47,7 @@ impl Kind {
             Self::Date => "date",
             Self::Moment => "datetime",
             Self::Point => "geo_point_2d",
+            Self::File => "file",
         }
     }
 }
@@ -140,6 +144,7 @@ enum Column {
     Date(Vec<Option<Date>>),
     Moment(Vec<i64>),
     Point(Vec<(f64, f64)>),
+    File(Texts),
 }
 
 /// Stands for null among whole numbers and instants.
@@ -180,6 +185,7 @@ impl Columns {
                 let (lon, lat) = rows[row];
                 if lon.is_nan() { Value::Null } else { Value::Point(Point { lon, lat }) }
             }
+            Column::File(texts) => texts.get(row).map_or(Value::Null, |name| Value::File(Cow::Borrowed(name))),
         }
     }
 
@@ -215,6 +221,7 @@ impl Builder {
                 Kind::Date => Column::Date(Vec::new()),
                 Kind::Moment => Column::Moment(Vec::new()),
                 Kind::Point => Column::Point(Vec::new()),
+                Kind::File => Column::File(Texts::default()),
             })
             .collect();
         let interned = columns.iter().map(|_| HashMap::new()).collect();
@@ -229,8 +236,10 @@ impl Builder {
     pub fn push(&mut self, value: Value<'_>) -> &mut Self {
         let at = self.next;
         match (&mut self.columns[at], value) {
-            (Column::Text(texts) | Column::List(texts), Value::Null) => texts.rows.push(NO_TEXT),
-            (Column::Text(texts), Value::Text(text)) | (Column::List(texts), Value::List(text)) => {
+            (Column::Text(texts) | Column::List(texts) | Column::File(texts), Value::Null) => texts.rows.push(NO_TEXT),
+            (Column::Text(texts), Value::Text(text))
+            | (Column::List(texts), Value::List(text))
+            | (Column::File(texts), Value::File(text)) => {
                 let known = self.interned[at].get(text.as_ref()).copied();
                 let id = known.unwrap_or_else(|| {
                     let id = texts.pool.len() as u32;
@@ -298,12 +307,25 @@ pub struct Table {
     pub schema: Arc<Schema>,
     fresh: Option<Arc<Columns>>,
     base: Arc<Columns>,
+    files: Files,
+}
+
+/// Where the files of the rows are: the portal's origin and the dataset.
+#[derive(Clone, Debug, Default)]
+struct Files {
+    origin: Arc<str>,
+    dataset: Arc<str>,
 }
 
 impl Table {
     /// The rows of `base`, with those of `fresh` in front of them.
     pub fn new(schema: Arc<Schema>, base: Arc<Columns>, fresh: Option<Arc<Columns>>) -> Self {
-        Self { schema, fresh, base }
+        Self { schema, fresh, base, files: Files::default() }
+    }
+
+    /// The same rows, whose files are those of `dataset` at `origin`.
+    pub fn with_files(self, origin: &str, dataset: &str) -> Self {
+        Self { files: Files { origin: origin.into(), dataset: dataset.into() }, ..self }
     }
 
     /// Number of rows.
@@ -319,7 +341,10 @@ impl Table {
     /// The value of a field in a row.
     pub fn value(&self, row: usize, column: usize) -> Value<'_> {
         let (columns, row) = self.locate(row);
-        columns.value(row, column)
+        match columns.value(row, column) {
+            Value::File(name) => files::value(&self.files.origin, &self.files.dataset, &name),
+            value => value,
+        }
     }
 
     /// A text in lower case and without accents, for searching.

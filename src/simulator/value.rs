@@ -9,6 +9,8 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::{Value as Json, json};
 
+use super::files;
+
 /// Parts of a multivalued text are stored in one string with this between them.
 pub const PART: char = '\u{1f}';
 
@@ -51,6 +53,8 @@ pub enum Value<'a> {
     Moment(Timestamp),
     /// A place.
     Point(Point),
+    /// A file, as [`files::value`] writes it; in a column only its name.
+    File(Cow<'a, str>),
     /// A date written in a query.
     Span(Span),
 }
@@ -87,6 +91,7 @@ impl<'a> Value<'a> {
             Value::Date(d) => Value::Date(d),
             Value::Moment(m) => Value::Moment(m),
             Value::Point(p) => Value::Point(p),
+            Value::File(file) => Value::File(Cow::Owned(file.into_owned())),
             Value::Span(s) => Value::Span(s),
         }
     }
@@ -150,6 +155,7 @@ impl<'a> Value<'a> {
             Self::Text(text) => Json::String(text.as_ref().to_owned()),
             Self::List(_) => Json::Array(self.parts().into_iter().map(|part| Json::String(part.to_owned())).collect()),
             Self::Point(p) => json!({"lon": p.lon, "lat": p.lat}),
+            Self::File(file) => files::described(file),
             Self::Date(_) | Self::Moment(_) | Self::Span(_) => Json::String(self.plain(zone)),
         }
     }
@@ -166,6 +172,7 @@ impl<'a> Value<'a> {
             Self::Date(date) => date.to_string(),
             Self::Moment(moment) => iso(*moment, zone),
             Self::Span(span) => iso(span.instants.0, zone),
+            Self::File(file) => files::address(file),
             Self::Point(p) => format!("{}, {}", json!(p.lat), json!(p.lon)),
         }
     }

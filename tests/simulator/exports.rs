@@ -97,15 +97,25 @@ async fn a_large_export_is_streamed_in_many_chunks() {
 }
 
 #[tokio::test]
-async fn a_format_that_is_not_written_differs_with_the_rows_and_the_options_alone() {
+async fn every_format_differs_with_the_rows_and_the_options_alone() {
     let portal = Portal::new().await;
-    for format in ["parquet", "xlsx", "kml", "shp"] {
+    for format in ["parquet", "xlsx", "kml", "shp", "fgb", "csv"] {
         let get = async |query: &str| portal.get(&format!("{CALENDAR}/exports/{format}?{query}")).await.body;
         let one = get("where=zones=%22Zone%20A%22%20and%20population=%22-%22&epsg=4326").await;
         assert_eq!(one, get("compressed=false&where=population%20=%20%22-%22&where=zones%3D%22Zone+A%22&limit=-1").await);
         assert_ne!(one, get("where=zones=%22Zone%20B%22%20and%20population=%22-%22").await);
         assert_ne!(one, get("where=zones=%22Zone%20A%22%20and%20population=%22-%22&compressed=true").await);
     }
+}
+
+#[tokio::test]
+async fn a_compressed_export_is_a_gzip_file_of_the_plain_one() {
+    let portal = Portal::new().await;
+    let plain = portal.get(&format!("{CALENDAR}/exports/csv?limit=20")).await;
+    let packed = portal.get_with(&format!("{CALENDAR}/exports/csv?limit=20&compressed=true"), &[("Accept-Encoding", "gzip")]).await;
+    assert_eq!(packed.field("content-disposition"), "attachment; filename=\"fr-en-calendrier-scolaire.csv.gzip\"");
+    assert_eq!(packed.field("content-encoding"), "", "once is enough");
+    assert_eq!(packed.gunzip(), plain.body);
 }
 
 #[tokio::test]

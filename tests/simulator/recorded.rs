@@ -1,10 +1,15 @@
 //! Shapes beside those of recorded answers, where these are at hand; they are no part of this repository.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::client::{Answer, CALENDAR, DIRECTORY, Portal, V21};
+use super::description::parameters;
+use super::xml::Element;
+
+const ANNUAIRE: &str = "fr-en-annuaire-education";
 
 fn recorded(path: &str) -> Option<String> {
     let samples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/upstream/samples");
@@ -71,6 +76,11 @@ async fn bodies_have_the_members_and_types_of_recorded_ones() {
         ("economie-v2.0/catalog_datasets_records.json", format!("{old}/datasets/fr-en-calendrier-scolaire/records"), Some("records")),
         ("economie-v2.0/catalog_dataset_fantoir.json", format!("{old}/datasets/fr-en-calendrier-scolaire"), Some("links")),
         ("economie-v2.0/catalog_facets.json", format!("{old}/facets"), Some("facets")),
+        ("economie-v2.0/catalog_dataset_fantoir_attachments.json", format!("{old}/datasets/{ANNUAIRE}/attachments"), Some("attachments")),
+        ("economie-v2.0/catalog_dataset_fantoir_attachments.json", format!("{old}/datasets/{ANNUAIRE}/attachments"), Some("links")),
+        ("economie-v2.0/catalog_dataset_fantoir_facets.json", format!("{old}/datasets/{ANNUAIRE}/facets"), Some("links")),
+        ("ukpn-v2.1/getDatasetsFacets-response.json", format!("{V21}/facets?facet=license"), Some("facets")),
+        ("ukpn-v2.1/getDatasetsFacets-response.json", format!("{V21}/facets?facet=license"), Some("links")),
         ("education-v1/records-search.fr-en-annuaire-education.json", search("dataset=fr-en-annuaire-education&q=lille"), Some("records")),
         (
             "other-v1/records-search.velib.json",
@@ -85,6 +95,60 @@ async fn bodies_have_the_members_and_types_of_recorded_ones() {
         if let Some(list) = list {
             assert_same_members(first(&ours, list, sample), first(&theirs, list, sample), &format!("{sample}: {list}"));
         }
+    }
+}
+
+#[tokio::test]
+async fn v1_has_the_recorded_and_documented_members() {
+    let portal = Portal::new().await;
+    if let Some(text) = recorded("other-v1/analyze.documented.json") {
+        let theirs: Value = serde_json::from_str(&text).unwrap();
+        let polygon = "geofilter.polygon=(50.0,0.0),(50.0,10.0),(40.0,10.0),(40.0,0.0)";
+        let target = format!("/api/records/1.0/analyze/?dataset={ANNUAIRE}&x=code_departement&y.my_count.func=COUNT&{polygon}");
+        let ours = portal.json(&target).await;
+        for ours in ours.as_array().expect("a list, as documented") {
+            assert_same_members(ours, &theirs[0], "a point");
+        }
+        let by_x = |points: &Value| points.as_array().unwrap().is_sorted_by_key(|point| point["x"].as_str());
+        assert!(by_x(&theirs) && by_x(&ours), "both in the order of x");
+    }
+    if let Some(text) = recorded("other-v1/record-lookup.documented.json") {
+        let theirs: Value = serde_json::from_str(&text).unwrap();
+        let found = portal.json(&search(&format!("dataset={ANNUAIRE}&q=lille&rows=1"))).await["records"][0].clone();
+        let id = found["recordid"].as_str().unwrap();
+        let ours = portal.json(&format!("/api/datasets/1.0/{ANNUAIRE}/records/{id}")).await;
+        assert_same_members(&ours, &theirs, "one record of v1");
+        assert_same_members(&ours["geometry"], &theirs["geometry"], "its geometry");
+        let place = |record: &Value, field: &str| [0, 1].map(|at| record["fields"][field][at].clone());
+        for (record, field) in [(&ours, "position"), (&theirs, "geo_point_2d")] {
+            let [lat, lon] = place(record, field);
+            assert_eq!(record["geometry"]["coordinates"], serde_json::json!([lon, lat]), "the geometry the other way round");
+        }
+    }
+}
+
+#[tokio::test]
+async fn attachments_are_addressed_as_recorded() {
+    let portal = Portal::new().await;
+    if let Some(text) = recorded("ukpn-v2.1/getDatasets-response.json") {
+        let theirs: Value = serde_json::from_str(&text).unwrap();
+        let dataset = &theirs["results"][0];
+        let ours = portal.json(DIRECTORY).await["attachments"][0].clone();
+        let path = |attachment: &Value, dataset: &Value| {
+            let url = attachment["url"].as_str().unwrap().to_owned();
+            let local = url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).unwrap().1.to_owned();
+            local.replace(dataset.as_str().unwrap(), "{id}").replace(attachment["id"].as_str().unwrap(), "{file}")
+        };
+        assert_same_members(&ours, &dataset["attachments"][0], "an attachment in the metadata of v2.1");
+        assert_eq!(path(&ours, &ANNUAIRE.into()), path(&dataset["attachments"][0], &dataset["dataset_id"]));
+    }
+    if let Some(text) = recorded("economie-v2.0/catalog_dataset_fantoir.json") {
+        let theirs: Value = serde_json::from_str(&text).unwrap();
+        let ours = portal.json(&format!("/api/v2/catalog/datasets/{ANNUAIRE}")).await["dataset"]["attachments"][0].clone();
+        let theirs = &theirs["dataset"]["attachments"][0];
+        assert_same_members(&ours, theirs, "an attachment in the metadata of v2.0");
+        let scheme = |file: &Value| file["url"].as_str().unwrap().split_once(':').unwrap().0.to_owned();
+        assert_eq!(scheme(&ours), scheme(theirs));
     }
 }
 
@@ -210,4 +274,129 @@ async fn header_sections_have_the_recorded_names_and_the_same_fixed_values() {
             assert_eq!(answer.field(name), *value, "{sample}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_catalogue_in_csv_has_the_recorded_columns() {
+    let portal = Portal::new().await;
+    let Some(text) = recorded("vancouver-v2.1/catalog-export.body.csv") else { return };
+    let heading = |text: &str| -> Vec<String> { text.lines().next().unwrap().split(';').map(str::to_owned).collect() };
+    let (ours, theirs) = (heading(&portal.get(&format!("{V21}/exports/csv?with_bom=false")).await.text()), heading(&text));
+    // The columns of `custom` are a portal's own.
+    let common = |columns: &[String]| columns.iter().filter(|name| !name.starts_with("custom.")).cloned().collect::<Vec<_>>();
+    assert_eq!(common(&ours), common(&theirs));
+    let custom = |columns: &[String]| columns.iter().position(|name| name.starts_with("custom."));
+    assert_eq!(custom(&ours), custom(&theirs));
+}
+
+#[tokio::test]
+async fn the_list_of_the_catalogues_formats_is_the_recorded_one() {
+    let portal = Portal::new().await;
+    let Some(text) = recorded("enw-v2.1/list-export-formats.json") else { return };
+    let theirs: Value = serde_json::from_str(&text).unwrap();
+    let path = "/api/explore/v2.1/catalog/exports";
+    let home = theirs["links"][0]["href"].as_str().unwrap().strip_suffix(path).unwrap();
+    assert_eq!(portal.get(path).await.text(), text.trim_end().replace(home, "http://portail.example"), "byte for byte but for the host");
+}
+
+/// The predicates of each class in a graph of descriptions, and whether each leads to a resource.
+fn predicates(graph: &Element) -> BTreeMap<String, BTreeMap<String, bool>> {
+    let mut classes: BTreeMap<String, BTreeMap<String, bool>> = BTreeMap::new();
+    for resource in &graph.children {
+        let Some(class) = resource.all("rdf:type").next() else { continue };
+        let known = classes.entry(class.attribute("rdf:resource").to_owned()).or_default();
+        known.extend(resource.children.iter().map(|said| {
+            let leads = !said.attribute("rdf:resource").is_empty() || !said.attribute("rdf:nodeID").is_empty();
+            (said.name.clone(), leads)
+        }));
+    }
+    classes
+}
+
+#[tokio::test]
+async fn the_graph_of_the_catalogue_says_what_the_recorded_one_says() {
+    let portal = Portal::new().await;
+    let Some(text) = recorded("economie-v2.0/catalog_exports.rdf.first-60000-bytes") else { return };
+    // The record breaks off inside the catalogue's list of datasets.
+    let whole = &text[..=text.rfind("/>\n").unwrap() + 1];
+    let theirs = Element::parse(&format!("{whole}</rdf:Description></rdf:RDF>"));
+    let answer = portal.get("/api/v2/catalog/exports/rdf").await;
+    let ours = Element::parse(&answer.text());
+    let spaces = |graph: &Element| graph.attributes.iter().cloned().collect::<BTreeSet<_>>();
+    assert_eq!((&ours.name, spaces(&ours)), (&theirs.name, spaces(&theirs)));
+    let mut expected = predicates(&theirs);
+    // Its type is behind the place where the record breaks off.
+    let cut: BTreeMap<String, bool> = theirs.children.last().unwrap().children.iter().map(|said| (said.name.clone(), true)).collect();
+    let catalogue: BTreeMap<String, BTreeMap<String, bool>> = predicates(&ours);
+    let ours_of_catalogue = &catalogue["http://www.w3.org/ns/dcat#Catalog"];
+    assert!(cut.keys().all(|name| ours_of_catalogue.contains_key(name)), "{cut:?} beside {ours_of_catalogue:?}");
+    expected.insert("http://www.w3.org/ns/dcat#Catalog".to_owned(), ours_of_catalogue.clone());
+    assert_eq!(catalogue, expected);
+    let named = |graph: &Element| {
+        let about = graph.children.iter().map(|one| one.attribute("rdf:about").to_owned()).find(|about| about.contains("/exports/rdf"));
+        about.unwrap().split("/api/").nth(1).unwrap().to_owned()
+    };
+    assert_eq!(named(&ours), named(&theirs), "the catalogue's own address, with the defaults");
+}
+
+#[tokio::test]
+async fn the_api_describes_the_recorded_paths_and_parameters() {
+    let portal = Portal::new().await;
+    for version in ["v2.1", "v2.0"] {
+        let Some(text) = recorded(&format!("openapi/explore-{version}.portal-swagger.json")) else { continue };
+        let theirs: Value = serde_json::from_str(&text).unwrap();
+        let ours = portal.json(&format!("/api/explore/{version}/swagger.json")).await;
+        assert_same_members(&ours, &theirs, version);
+        assert_same_members(&ours["info"], &theirs["info"], "info");
+        assert_eq!((&ours["openapi"], &ours["info"]["version"]), (&theirs["openapi"], &theirs["info"]["version"]));
+        for (path, methods) in theirs["paths"].as_object().unwrap() {
+            let operation = &ours["paths"][path]["get"];
+            assert_same_members(operation, &methods["get"], path);
+            assert_eq!(operation["operationId"], methods["get"]["operationId"], "{path}");
+            assert_eq!(parameters(&ours, operation), parameters(&theirs, &methods["get"]), "{version} {path}");
+            let statuses = |operation: &Value| operation["responses"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+            assert_eq!(statuses(operation), statuses(&methods["get"]), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn exports_in_csv_have_the_recorded_shape() {
+    let portal = Portal::new().await;
+    for sample in ["data-public-trees-csv", "data-property-tax-report"] {
+        let Some(text) = recorded(&format!("vancouver-v2.1/{sample}.body.csv")) else { continue };
+        let ours = portal.get(&format!("{CALENDAR}/exports/csv?with_bom=false&select=%2A&limit=5")).await.text();
+        for text in [&ours, &text] {
+            let mut reader = csv::ReaderBuilder::new().delimiter(b';').from_reader(text.as_bytes());
+            let width = reader.headers().unwrap().len();
+            assert!(width > 1 && reader.records().map(|row| row.unwrap().len()).all(|length| length == width), "{sample}");
+        }
+        assert_eq!(ours.lines().count(), 6);
+        assert_eq!(ours.contains("\r\n"), text.contains("\r\n"), "{sample}: ends of lines");
+    }
+}
+
+#[tokio::test]
+async fn a_file_has_the_recorded_fields_in_answer_to_head() {
+    let Some(text) = recorded("headers/lillemetropole-2022-12-06.alternative_export.head.txt") else { return };
+    let (_, head) = text.split_once("HTTP/2 200\n").expect("an answer");
+    let theirs: Vec<(&str, &str)> = head.lines().filter_map(|line| line.split_once(": ")).collect();
+    let portal = Portal::new().await;
+    let answer = portal.ask("HEAD", &format!("/api/datasets/1.0/{ANNUAIRE}/alternative_exports/lot_zip"), &[], "").await;
+    assert!(answer.status == 200 && answer.body.is_empty());
+    // Of 2022; later answers of other portals no longer have them, and tell which fields scripts may read.
+    let of_2022 = ["pragma", "expires", "x-xss-protection", "content-security-policy"];
+    let since = ["access-control-expose-headers", "connection"];
+    let mut names: Vec<&str> = theirs.iter().map(|(name, _)| *name).filter(|name| !of_2022.contains(name)).chain(since).collect();
+    names.sort_unstable();
+    assert_eq!(answer.names(), names);
+    let fixed =
+        ["content-type", "cache-control", "vary", "access-control-allow-origin", "access-control-allow-methods", "x-content-type-options"];
+    for (name, value) in theirs.iter().filter(|(name, _)| fixed.contains(name)) {
+        assert_eq!(answer.field(name), *value, "{name}");
+    }
+    assert!(answer.field("content-length").parse::<usize>().is_ok_and(|length| length > 0));
+    assert_eq!(answer.field("content-disposition"), "attachment; filename=\"lot.zip\"");
+    let (limit, left) = (answer.field("x-ratelimit-limit"), answer.field("x-ratelimit-remaining"));
+    assert_eq!(limit.parse::<u64>().unwrap() - 1, left.parse::<u64>().unwrap(), "the first call of the day, and it counts");
 }

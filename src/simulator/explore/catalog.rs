@@ -5,10 +5,11 @@ use serde_json::{Value as Json, json};
 use super::Question;
 use crate::simulator::answer::Answer;
 use crate::simulator::catalogue::Dataset;
-use crate::simulator::metadata::attachments;
+use crate::simulator::files;
 use crate::simulator::query::run::Selection;
 use crate::simulator::query::{Bounds, Query};
 use crate::simulator::refusal::Refusal;
+use crate::simulator::route::Filed;
 
 impl Question<'_> {
     pub(super) fn datasets(&self) -> Result<Answer, Refusal> {
@@ -64,20 +65,18 @@ impl Question<'_> {
 
     /// Attachments with their absolute addresses.
     pub(super) fn attachments(&self, dataset: &Dataset) -> Answer {
+        let metadata = self.metadata();
         let href = |id: &str| self.dataset_href(dataset.id(), &format!("/attachments/{id}"));
-        let list: Vec<Json> = attachments(dataset)
+        let list: Vec<Json> = files::attachments(dataset)
             .iter()
-            .map(|metas| json!({"href": href(metas["id"].as_str().unwrap_or_default()), "metas": metas}))
+            .map(|file| json!({"href": href(file.id), "metas": metadata.attachment(dataset, file)}))
             .collect();
         let links = [Self::link("self", self.dataset_href(dataset.id(), "/attachments"))];
         Answer::json(&json!({"links": links, "attachments": list}))
     }
 
     pub(super) fn attachment(&self, dataset: &Dataset, id: &str) -> Result<Answer, Refusal> {
-        if !attachments(dataset).iter().any(|metas| metas["id"] == id) {
-            return Err(Refusal::NotFound { what: "attachment", id: id.to_owned() });
-        }
-        let text = format!("Notice inventée de {}.\n", dataset.id());
-        Ok(Answer::text("text/plain; charset=utf-8", text).with("Content-Disposition", format!("attachment; filename=\"{id}.txt\"")))
+        let missing = || Refusal::NotFound { what: "attachment", id: id.to_owned() };
+        files::find(dataset, Filed::Attachments, id).map(Answer::file).ok_or_else(missing)
     }
 }

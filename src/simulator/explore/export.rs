@@ -1,24 +1,24 @@
 //! Exports: everything that matches, made row by row while it is sent.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::Question;
-use crate::simulator::answer::{Answer, Body, JSON};
+use super::catalog_export::LISTED;
+use crate::simulator::answer::Answer;
 use crate::simulator::catalogue::Dataset;
 use crate::simulator::foreign;
-use crate::simulator::json;
+use crate::simulator::projection::Projection;
 use crate::simulator::query::run::Selection;
 use crate::simulator::query::{Bounds, Query};
 use crate::simulator::refusal::Refusal;
-use crate::simulator::rows::{Csv, Rows, Writer};
+use crate::simulator::rows::places::Gpx;
+use crate::simulator::rows::source::Source;
+use crate::simulator::rows::{Csv, Rows, Writer, parquet, workbook};
 use crate::simulator::table::Table;
 
 /// Formats of datasets, in the order in which they are listed.
-const DATASET_FORMATS: [&str; 15] =
+pub(super) const DATASET_FORMATS: [&str; 15] =
     ["csv", "json", "jsonl", "geojson", "parquet", "xlsx", "fgb", "gpx", "jsonld", "kml", "n3", "ov2", "rdfxml", "shp", "turtle"];
-
-/// Formats of the catalogue.
-const CATALOG_FORMATS: [&str; 11] = ["csv", "json", "data.json", "rdf", "ttl", "dublin_core", "dcat", "rss", "sitemap", "xlsx", "jsonl"];
 
 impl Question<'_> {
     /// The formats of a dataset, or of the catalogue.
@@ -27,7 +27,7 @@ impl Question<'_> {
             Some(id) => self.dataset_href(id, &format!("/exports{below}")),
             None => self.href(&format!("/catalog/exports{below}")),
         };
-        let formats: &[&str] = if id.is_some() { &DATASET_FORMATS } else { &CATALOG_FORMATS };
+        let formats: &[&str] = if id.is_some() { &DATASET_FORMATS } else { &LISTED };
         let mut links = vec![Self::link("self", at(""))];
         links.extend(formats.iter().map(|format| Self::link(format, at(&format!("/{format}")))));
         Answer::json(&json!({"links": links}))
@@ -36,77 +36,70 @@ impl Question<'_> {
     pub(super) fn export(&self, dataset: &Dataset, format: &str) -> Result<Answer, Refusal> {
         let table = dataset.table(self.caller.keyed())?;
         let query = Query::read(self.parameters(), &table.schema, &self.setting, Bounds::Export)?;
-        self.exported(table, &query, dataset.id(), format, &DATASET_FORMATS)
+        if !DATASET_FORMATS.contains(&format) && format != "xls" {
+            return Err(unknown(format, &DATASET_FORMATS));
+        }
+        let answer = self.rows(table, &query, format, Some(dataset))?;
+        // A file that is compressed is one, whatever the connection does; its name ends as the portal documents it.
+        if self.parameters().flag("compressed", false) {
+            let file = Answer::new("application/gzip", answer.body.gzip());
+            return Ok(attached(file, dataset.id(), &format!("{format}.gzip")));
+        }
+        Ok(attached(answer, dataset.id(), format))
     }
 
-    pub(super) fn catalog_export(&self, format: &str) -> Result<Answer, Refusal> {
-        let visible = self.visible();
-        let table = self.metadata().table(&visible);
-        let query = Query::read(self.parameters(), &table.schema, &self.setting, Bounds::Export)?;
-        if !query.select.is_empty() || !query.groups.is_empty() || !matches!(format, "json" | "jsonl" | "csv") {
-            return self.exported(table, &query, "datasets", format, &CATALOG_FORMATS);
-        }
-        // Without a selection the catalogue is exported with all its metadata, which are no table.
-        let selection = Selection::new(&table, &query, &self.setting);
-        let chosen: Vec<Json> =
-            (0..selection.len()).filter_map(|at| selection.row(at)).map(|row| self.metadata().describe(&visible[row])).collect();
-        let (content_type, body) = match format {
-            "json" => (JSON, json::line(&Json::Array(chosen))),
-            "jsonl" => (
-                "application/jsonl; charset=utf-8",
-                chosen.iter().flat_map(|object| [json::line(object), b"\n".to_vec()].concat()).collect(),
-            ),
-            _ => ("text/csv; charset=utf-8", self.metadata_csv(&chosen)?),
-        };
-        Ok(attached(Answer::new(content_type, Body::Whole(body)), "datasets", format))
-    }
-
-    /// One line a dataset, one column a metadatum, named `template.name`.
-    fn metadata_csv(&self, datasets: &[Json]) -> Result<Vec<u8>, Refusal> {
-        let csv = Csv::read(self.parameters(), !self.base.is_old())?;
-        let mut out = csv.start();
-        let flat = |dataset: &Json| -> Vec<(String, Json)> {
-            let mut columns = Vec::new();
-            for template in ["dcat", "default", "custom"] {
-                let metas = dataset["metas"][template].as_object().into_iter().flatten();
-                columns.extend(metas.map(|(name, value)| (format!("{template}.{name}"), value.clone())));
-            }
-            columns.push(("datasetid".to_owned(), dataset["dataset_id"].clone()));
-            columns
-        };
-        if let Some(first) = datasets.first() {
-            csv.line(&mut out, flat(first).into_iter().map(|(name, _)| name));
-        }
-        for dataset in datasets {
-            csv.line(&mut out, flat(dataset).into_iter().map(|(_, value)| csv.metadatum(&value)));
-        }
-        Ok(out)
-    }
-
-    fn exported(&self, table: Table, query: &Query, name: &str, format: &str, known: &[&str]) -> Result<Answer, Refusal> {
-        if !known.contains(&format) && format != "xls" && !format.starts_with("dcat_ap") {
-            let expected = format!("one of {}", known.join(", "));
-            return Err(Refusal::Parameter { name: "format", found: format.to_owned(), expected });
-        }
-        let (content_type, writer) = match format {
-            "json" => (Some(JSON), Writer::Json),
-            "jsonl" => (Some("application/jsonl; charset=utf-8"), Writer::Lines),
-            "geojson" => (Some("application/geo+json; charset=utf-8"), Writer::GeoJson),
-            "csv" => (Some("text/csv; charset=utf-8"), Writer::Csv(Csv::read(self.parameters(), !self.base.is_old())?)),
-            _ => (None, Writer::Lines),
-        };
+    /// The rows of a table in a format that is made of rows, or in one that is not.
+    pub(super) fn rows(&self, table: Table, query: &Query, format: &str, dataset: Option<&Dataset>) -> Result<Answer, Refusal> {
+        let parameters = self.parameters();
         let selection = Selection::new(&table, query, &self.setting);
-        let rows = Rows::new(table, selection, self.setting.clone(), writer, self.parameters().flag("use_labels", false));
-        let answer = match content_type {
-            Some(content_type) => Answer::new(content_type, Body::Pieces(Box::new(rows))),
-            None if foreign::TABLES.contains(&format) => foreign::rows(rows, format, self.parameters()),
-            None => foreign::question(self.target, format, &self.href("/catalog")),
+        let names = selection.names.clone();
+        let mut source = Source::new(table, selection, self.setting.clone(), parameters.flag("use_labels", false));
+        // A question with a limit has said how many rows it wants.
+        if let (Some(dataset), None) = (dataset, query.limit) {
+            source = source.swollen(dataset);
+        }
+        let writer = match format {
+            "json" => Writer::Json,
+            "jsonl" => Writer::Lines,
+            "geojson" => Writer::GeoJson(Projection::read(parameters)?),
+            "csv" => Writer::Csv(Csv::read(parameters, !self.base.is_old())?),
+            "gpx" => Writer::Gpx(Gpx::read(parameters, &names, !self.base.is_old())?),
+            "kml" => Writer::Kml(dataset.map_or("datasets", Dataset::id).to_owned()),
+            "parquet" => return Ok(parquet::answer(source, parquet::compression(parameters)?)),
+            "xlsx" => return Ok(workbook::answer(source)),
+            _ if foreign::TABLES.contains(&format) => return Ok(foreign::rows(Rows::of(source, Writer::Lines), format, parameters)),
+            _ => return Ok(foreign::question(self.target, format, &self.href("/catalog"))),
         };
-        Ok(attached(answer, name, format))
+        Ok(Rows::of(source, writer).answer())
     }
 }
 
 /// Names the file that an export is saved as.
-fn attached(answer: Answer, name: &str, format: &str) -> Answer {
+pub(super) fn attached(answer: Answer, name: &str, format: &str) -> Answer {
     answer.with("Content-Disposition", format!("attachment; filename=\"{name}.{format}\""))
+}
+
+/// There is no such format.
+pub(super) fn unknown(format: &str, known: &[&str]) -> Refusal {
+    Refusal::Parameter { name: "format", found: format.to_owned(), expected: format!("one of {}", known.join(", ")) }
+}
+
+/// The media type of a format, as descriptions of the catalogue tell it.
+pub(super) fn media_type(format: &str) -> &'static str {
+    match format {
+        "csv" => "text/csv",
+        "json" => "application/json",
+        "jsonl" => "application/jsonl",
+        "geojson" => "application/geo+json",
+        "jsonld" => "application/ld+json",
+        "gpx" => "application/gpx+xml",
+        "kml" => "application/vnd.google-earth.kml+xml",
+        "n3" => "text/n3",
+        "parquet" => "application/parquet",
+        "rdfxml" => "application/rdf+xml",
+        "shp" => "application/zip",
+        "turtle" => "text/turtle",
+        "xlsx" => workbook::CONTENT_TYPE,
+        _ => "application/octet-stream",
+    }
 }

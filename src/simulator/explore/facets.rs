@@ -6,9 +6,8 @@ use super::Question;
 use crate::simulator::answer::Answer;
 use crate::simulator::catalogue::Dataset;
 use crate::simulator::odsql::Fault;
-use crate::simulator::query::facets::{FacetValue, count};
-use crate::simulator::query::run::matching;
-use crate::simulator::query::{Refinements, conditions, facet_name};
+use crate::simulator::query::facets::{Counter, FacetAsked, FacetValue};
+use crate::simulator::query::{Refinements, conditions};
 use crate::simulator::refusal::Refusal;
 use crate::simulator::table::Table;
 
@@ -30,23 +29,20 @@ impl Question<'_> {
     fn facet_list(&self, table: &Table) -> Result<Vec<Json>, Refusal> {
         let schema = &table.schema;
         let refinements = Refinements::read(self.parameters(), schema)?;
-        let mut stated = conditions(self.parameters(), schema, &self.setting)?;
-        stated.extend(refinements.conditions(schema, &self.setting.zone));
-        let rows = matching(table, &stated, &self.setting);
+        let stated = conditions(self.parameters(), schema, &self.setting)?;
         let mut asked = Vec::new();
         for text in self.parameters().all("facet").filter(|text| !text.trim().is_empty()) {
-            let name = facet_name(text).unwrap_or_default();
-            let unknown = || Refusal::Clause { clause: "facet", text: text.to_owned(), fault: Fault::UnknownField(name.clone()) };
-            asked.push(schema.position(&name).ok_or_else(unknown)?);
+            let refused = |fault| Refusal::Clause { clause: "facet", text: text.to_owned(), fault };
+            let facet = FacetAsked::read(text).ok_or_else(|| refused(Fault::Meaning("Invalid facet".to_owned())))?;
+            let column = schema.position(&facet.name).ok_or_else(|| refused(Fault::UnknownField(facet.name.clone())))?;
+            asked.push((column, facet));
         }
         if asked.is_empty() {
-            asked = (0..schema.fields.len()).filter(|at| schema.fields[*at].facet).collect();
+            asked = (0..schema.fields.len()).filter(|at| schema.fields[*at].facet).map(|at| (at, FacetAsked::default())).collect();
         }
-        let of = |pairs: &[(usize, String)], column| {
-            pairs.iter().filter(|(at, _)| *at == column).map(|(_, value)| value.clone()).collect::<Vec<_>>()
-        };
-        let facet = |column: usize| {
-            let values = count(table, &rows, column, &of(&refinements.refined, column), &of(&refinements.excluded, column), &self.setting);
+        let counter = Counter::new(table, &stated, &refinements, &self.setting);
+        let facet = |(column, asked): (usize, FacetAsked)| {
+            let values = counter.values(column, &asked);
             json!({"name": schema.fields[column].name, "facets": values.iter().map(value).collect::<Vec<_>>()})
         };
         Ok(asked.into_iter().map(facet).collect())

@@ -92,10 +92,7 @@ impl<'t> Scope<'t> {
                 if numbers.is_empty() { Value::Null } else { Value::Double(numbers.iter().sum::<f64>() / numbers.len() as f64) }
             }
             Aggregate::Percentile(percent) => {
-                let mut numbers: Vec<f64> = values.filter_map(|value| value.number()).collect();
-                numbers.sort_by(f64::total_cmp);
-                let at = (percent / 100.0 * (numbers.len().saturating_sub(1)) as f64).round() as usize;
-                numbers.get(at).map_or(Value::Null, |number| Value::Double(*number))
+                percentile(values.filter_map(|value| value.number()).collect(), percent).map_or(Value::Null, Value::Double)
             }
         }
     }
@@ -197,6 +194,13 @@ impl<'t> Scope<'t> {
             },
         }
     }
+}
+
+/// The number that this per cent of the numbers do not exceed; none of none.
+pub fn percentile(mut numbers: Vec<f64>, percent: f64) -> Option<f64> {
+    numbers.sort_by(f64::total_cmp);
+    let at = (percent / 100.0 * (numbers.len().saturating_sub(1)) as f64).round() as usize;
+    numbers.get(at).copied()
 }
 
 fn compares(left: &Value<'_>, how: Comparison, right: &Value<'_>) -> bool {

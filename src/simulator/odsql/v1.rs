@@ -242,6 +242,14 @@ pub fn inside(place: Expression, text: &str) -> Option<Condition> {
     geometry::Shape::new(ring, false).map(|shape| Condition::Inside(place, shape))
 }
 
+/// `geofilter.bbox`: latitude and longitude of one corner, and of the one across.
+pub fn between(place: Expression, text: &str) -> Option<Condition> {
+    let numbers: Vec<f64> = text.split(',').map(|part| part.trim().parse()).collect::<Result<_, _>>().ok()?;
+    let [lat, lon, other_lat, other_lon] = numbers[..] else { return None };
+    let shape = geometry::Shape::rectangle(Point { lon, lat }, Point { lon: other_lon, lat: other_lat });
+    Some(Condition::Inside(place, shape))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -110,6 +110,17 @@ impl Selection {
         }
     }
 
+    /// The table's column that this column is as it stands, if it is one.
+    pub fn field(&self, column: usize) -> Option<usize> {
+        match &self.rows {
+            Rows::Plain { expressions, .. } => match expressions[column] {
+                Expression::Field(field) => Some(field),
+                _ => None,
+            },
+            Rows::Groups(_) => None,
+        }
+    }
+
     /// The table's row at this place of the page, if these are rows.
     pub fn row(&self, at: usize) -> Option<usize> {
         match &self.rows {

@@ -4,7 +4,7 @@ use super::Question;
 use crate::simulator::odsql::parser::{Context, Item};
 use crate::simulator::odsql::tree::{Condition, Expression};
 use crate::simulator::odsql::{Fault, v1};
-use crate::simulator::query::facets::{FacetValue, count};
+use crate::simulator::query::facets::{Counter, FacetAsked, FacetValue};
 use crate::simulator::query::run::matching;
 use crate::simulator::query::{Query, Refinements};
 use crate::simulator::refusal::Refusal;
@@ -23,13 +23,20 @@ pub struct Page {
     pub start: usize,
 }
 
+/// Which rows are meant.
+#[derive(Debug)]
+pub struct Filter {
+    /// All of them must hold.
+    stated: Vec<Condition>,
+    /// Facet values that were chosen or ruled out.
+    refinements: Refinements,
+}
+
 /// A search.
 #[derive(Debug)]
 pub struct Asked {
-    /// All of them must hold.
-    pub conditions: Vec<Condition>,
-    /// Facet values that were chosen or ruled out.
-    pub refinements: Refinements,
+    /// Which rows are meant.
+    filter: Filter,
     /// Keys of the order, and whether they descend.
     pub order: Vec<(Expression, bool)>,
     /// The columns that are wanted.
@@ -57,6 +64,47 @@ impl Page {
     }
 }
 
+impl Filter {
+    /// Reads the conditions, refinements and geographical filters.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the first bad parameter.
+    pub fn read(question: &Question<'_>, schema: &Schema) -> Result<Self, Refusal> {
+        let parameters = question.parameters();
+        let refinements = refinements(question, schema)?;
+        let mut stated = Vec::new();
+        if let Some(text) = parameters.given("q") {
+            let context = Context { schema, zone: &question.setting.zone, now: question.setting.now, names: Vec::new() };
+            let refused = |fault| Refusal::Clause { clause: "q", text: text.to_owned(), fault };
+            stated.push(v1::condition(text, &context).map_err(refused)?);
+        }
+        let filters =
+            [("geofilter.distance", v1::within as fn(_, &str) -> _), ("geofilter.polygon", v1::inside), ("geofilter.bbox", v1::between)];
+        for (name, read) in filters {
+            for text in parameters.all(name).filter(|text| !text.is_empty()) {
+                let place = schema.fields.iter().position(|field| field.kind == Kind::Point);
+                let condition = place.and_then(|place| read(Expression::Field(place), text));
+                let expected = || "latitudes and longitudes, of a dataset with places".to_owned();
+                stated.push(condition.ok_or_else(|| Refusal::Parameter { name, found: text.to_owned(), expected: expected() })?);
+            }
+        }
+        Ok(Self { stated, refinements })
+    }
+
+    /// Everything that must hold.
+    pub fn conditions(&self, question: &Question<'_>, schema: &Schema) -> Vec<Condition> {
+        let mut conditions = self.refinements.conditions(schema, &question.setting.zone);
+        conditions.extend(self.stated.iter().cloned());
+        conditions
+    }
+
+    /// The rows that are meant.
+    pub fn rows(&self, question: &Question<'_>, table: &Table) -> Vec<u32> {
+        matching(table, &self.conditions(question, &table.schema), &question.setting)
+    }
+}
+
 impl Asked {
     /// Reads everything but the page.
     ///
@@ -65,21 +113,7 @@ impl Asked {
     /// What is wrong with the first bad parameter.
     pub fn read(question: &Question<'_>, schema: &Schema) -> Result<Self, Refusal> {
         let parameters = question.parameters();
-        let refinements = refinements(question, schema)?;
-        let mut conditions = refinements.conditions(schema, &question.setting.zone);
-        if let Some(text) = parameters.given("q") {
-            let context = Context { schema, zone: &question.setting.zone, now: question.setting.now, names: Vec::new() };
-            let refused = |fault| Refusal::Clause { clause: "q", text: text.to_owned(), fault };
-            conditions.push(v1::condition(text, &context).map_err(refused)?);
-        }
-        for (name, read) in [("geofilter.distance", v1::within as fn(_, &str) -> _), ("geofilter.polygon", v1::inside)] {
-            for text in parameters.all(name).filter(|text| !text.is_empty()) {
-                let place = schema.fields.iter().position(|field| field.kind == Kind::Point);
-                let condition = place.and_then(|place| read(Expression::Field(place), text));
-                let expected = || "latitudes and longitudes, of a dataset with places".to_owned();
-                conditions.push(condition.ok_or_else(|| Refusal::Parameter { name, found: text.to_owned(), expected: expected() })?);
-            }
-        }
+        let filter = Filter::read(question, schema)?;
         let mut order = Vec::new();
         for key in listed(parameters.given("sort")) {
             // The reverse of most APIs: a bare name descends.
@@ -90,15 +124,15 @@ impl Asked {
         if columns.is_empty() {
             columns = (0..schema.fields.len()).collect();
         }
-        Ok(Self { conditions, refinements, order, columns })
+        Ok(Self { filter, order, columns })
     }
 
     /// The same question for the engine; without a page it is about all rows.
-    pub fn query(&self, schema: &Schema, page: Option<Page>) -> Query {
+    pub fn query(&self, question: &Question<'_>, schema: &Schema, page: Option<Page>) -> Query {
         let item = |at: &usize| Item::Named(schema.fields[*at].name.to_owned(), Expression::Field(*at));
         Query {
             select: self.columns.iter().map(item).collect(),
-            conditions: self.conditions.clone(),
+            conditions: self.filter.conditions(question, schema),
             groups: Vec::new(),
             order: self.order.clone(),
             offset: page.map_or(0, |page| page.start),
@@ -111,13 +145,9 @@ impl Asked {
     pub fn facet_groups(&self, question: &Question<'_>, table: &Table) -> Option<Json> {
         let columns: Vec<usize> = question.parameters().all("facet").filter_map(|name| table.schema.position(name)).collect();
         question.parameters().given("facet")?;
-        let rows = matching(table, &self.conditions, &question.setting);
-        let of = |pairs: &[(usize, String)], column| -> Vec<String> {
-            pairs.iter().filter(|(at, _)| *at == column).map(|(_, value)| value.clone()).collect()
-        };
+        let counter = Counter::new(table, &self.filter.stated, &self.filter.refinements, &question.setting);
         let groups = columns.into_iter().filter_map(|column| {
-            let (chosen, ruled_out) = (of(&self.refinements.refined, column), of(&self.refinements.excluded, column));
-            let values = count(table, &rows, column, &chosen, &ruled_out, &question.setting);
+            let values = counter.values(column, &FacetAsked::default());
             (!values.is_empty())
                 .then(|| json!({"name": table.schema.fields[column].name, "facets": values.iter().map(facet).collect::<Vec<_>>()}))
         });

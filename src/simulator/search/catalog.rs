@@ -8,7 +8,8 @@ use super::echo::echo;
 use super::records::feed;
 use crate::simulator::answer::Answer;
 use crate::simulator::catalogue::Dataset;
-use crate::simulator::metadata::{attachments, features};
+use crate::simulator::files;
+use crate::simulator::metadata::{features, listed};
 use crate::simulator::query::run::Selection;
 use crate::simulator::refusal::Refusal;
 use crate::simulator::table::{Field, Kind};
@@ -22,7 +23,7 @@ impl Question<'_> {
         let table = self.metadata().table(&visible);
         let page = Page::read(self)?;
         let asked = Asked::read(self, &table.schema)?;
-        let selection = Selection::new(&table, &asked.query(&table.schema, Some(page)), &self.setting);
+        let selection = Selection::new(&table, &asked.query(self, &table.schema, Some(page)), &self.setting);
         let datasets = (0..selection.len()).filter_map(|at| selection.row(at)).map(|row| &visible[row]);
         match self.format("json") {
             "json" => {
@@ -60,8 +61,8 @@ impl Question<'_> {
             "has_records": true,
             "data_visible": template.data_visible || self.caller.keyed(),
             "features": features(dataset),
-            "attachments": attachments(dataset),
-            "alternative_exports": [],
+            "attachments": files::attachments(dataset).iter().map(listed).collect::<Vec<_>>(),
+            "alternative_exports": files::alternative_exports(dataset).iter().map(listed).collect::<Vec<_>>(),
             "fields": template.schema.fields.iter().map(|field| self.field(field)).collect::<Vec<_>>(),
         })
     }

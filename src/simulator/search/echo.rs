@@ -30,6 +30,7 @@ pub fn echo(parameters: &Parameters, page: Page, format: &str) -> Json {
     one("fields", text("fields"));
     one("geofilter.distance", all(parameters, "geofilter.distance"));
     one("geofilter.polygon", all(parameters, "geofilter.polygon"));
+    one("geofilter.bbox", all(parameters, "geofilter.bbox"));
     one("timezone", Some(json!(parameters.given("timezone").unwrap_or("UTC"))));
     Json::Object(echo)
 }

@@ -1,5 +1,6 @@
-//! Records: a search, one record, and the download of all.
+//! Records: a search, one record, and how v1 shows them.
 
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json, json};
 
 use super::Question;
@@ -7,7 +8,6 @@ use super::asked::{Asked, Page};
 use super::echo::echo;
 use crate::simulator::answer::{Answer, Body};
 use crate::simulator::catalogue::Dataset;
-use crate::simulator::foreign;
 use crate::simulator::others::escape;
 use crate::simulator::query::run::Selection;
 use crate::simulator::refusal::Refusal;
@@ -18,17 +18,31 @@ use crate::simulator::value::{PART, Value};
 /// Formats of a search.
 const FORMATS: [&str; 7] = ["json", "jsonp", "geojson", "geojsonp", "csv", "rss", "atom"];
 
+/// Records as v1 shows them.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// Whose records they are.
+    pub dataset: &'a Dataset,
+    /// Its rows.
+    pub table: &'a Table,
+    /// The fields that are wanted.
+    pub columns: &'a [usize],
+    /// The zone of dates.
+    pub zone: &'a TimeZone,
+}
+
 impl Question<'_> {
     pub(super) fn records(&self, dataset: &Dataset) -> Result<Answer, Refusal> {
         let table = dataset.table(self.caller.keyed())?;
         let page = Page::read(self)?;
         let asked = Asked::read(self, &table.schema)?;
-        let selection = Selection::new(&table, &asked.query(&table.schema, Some(page)), &self.setting);
+        let selection = Selection::new(&table, &asked.query(self, &table.schema, Some(page)), &self.setting);
         let format = self.format("json");
         let rows = (0..selection.len()).filter_map(|at| selection.row(at));
+        let shown = Shown { dataset, table: &table, columns: &asked.columns, zone: &self.setting.zone };
         match format {
             "json" => {
-                let records: Vec<Json> = rows.map(|row| self.record(dataset, &table, row, &asked.columns)).collect();
+                let records: Vec<Json> = rows.map(|row| shown.record(row)).collect();
                 let parameters = echo(self.parameters(), page, format);
                 let mut body = json!({"nhits": selection.total, "parameters": parameters, "records": records});
                 if let Some(groups) = asked.facet_groups(self, &table) {
@@ -38,7 +52,7 @@ impl Question<'_> {
             }
             "geojson" => self.json(&json!({
                 "type": "FeatureCollection",
-                "features": rows.map(|row| self.feature(&table, row, &asked.columns)).collect::<Vec<_>>(),
+                "features": rows.map(|row| shown.feature(row)).collect::<Vec<_>>(),
             })),
             "csv" => self.csv(table, selection, false),
             "rss" | "atom" => Ok(feed(format, dataset.id(), rows.map(|row| dataset.record_id(row)))),
@@ -50,54 +64,36 @@ impl Question<'_> {
         let table = dataset.table(self.caller.keyed())?;
         let row = dataset.row_of(id).ok_or_else(|| Refusal::NotFound { what: "record", id: id.to_owned() })?;
         let columns: Vec<usize> = (0..table.schema.fields.len()).collect();
-        self.json(&self.record(dataset, &table, row, &columns))
+        let shown = Shown { dataset, table: &table, columns: &columns, zone: &self.setting.zone };
+        self.json(&shown.record(row))
     }
 
-    /// All rows that match, however many.
-    pub(super) fn download(&self, dataset: &Dataset, default: &str) -> Result<Answer, Refusal> {
-        let table = dataset.table(self.caller.keyed())?;
-        let asked = Asked::read(self, &table.schema)?;
-        let selection = Selection::new(&table, &asked.query(&table.schema, None), &self.setting);
-        let format = self.format(default);
-        let labels = self.parameters().flag("use_labels_for_header", false);
-        let rows = (0..selection.len()).filter_map(|at| selection.row(at));
-        let answer = match format {
-            "json" => {
-                let records: Vec<Json> = rows.map(|row| self.record(dataset, &table, row, &asked.columns)).collect();
-                self.json(&Json::Array(records))?
-            }
-            "geojson" => self.json(&json!({
-                "type": "FeatureCollection",
-                "features": rows.map(|row| self.feature(&table, row, &asked.columns)).collect::<Vec<_>>(),
-            }))?,
-            "csv" => self.csv(table, selection, labels)?,
-            _ if foreign::TABLES.contains(&format) => {
-                let rows = Rows::new(table, selection, self.setting.clone(), Writer::Lines, labels);
-                foreign::rows(rows, format, self.parameters())
-            }
-            _ => return Err(self.unknown_format(default, &["csv", "json", "jsonp", "geojson", "geojsonp", "xlsx", "shp", "kml"])),
-        };
-        Ok(answer.with("Content-Disposition", format!("attachment; filename=\"{}.{format}\"", dataset.id())))
+    pub(super) fn csv(&self, table: Table, selection: Selection, labels: bool) -> Result<Answer, Refusal> {
+        let writer = Writer::Csv(Csv::read_v1(self.parameters())?);
+        let rows = Rows::new(table, selection, self.setting.clone(), writer, labels);
+        Ok(Answer::new("text/csv; charset=utf-8", Body::Pieces(Box::new(rows))))
     }
+}
 
+impl Shown<'_> {
     /// A record: fields without a value are absent, several values are one text.
-    fn record(&self, dataset: &Dataset, table: &Table, row: usize, columns: &[usize]) -> Json {
+    pub fn record(&self, row: usize) -> Json {
         let mut record = json!({
-            "datasetid": dataset.id(),
-            "recordid": dataset.record_id(row),
-            "fields": self.fields(table, row, columns),
+            "datasetid": self.dataset.id(),
+            "recordid": self.dataset.record_id(row),
+            "fields": self.fields(row),
         });
-        if let Some(geometry) = geometry(table, row) {
+        if let Some(geometry) = geometry(self.table, row) {
             record["geometry"] = geometry;
         }
-        record["record_timestamp"] = json!(dataset.record_timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        record["record_timestamp"] = json!(self.dataset.record_timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         record
     }
 
-    fn fields(&self, table: &Table, row: usize, columns: &[usize]) -> Map<String, Json> {
-        let present = columns.iter().filter_map(|column| match table.value(row, *column) {
+    fn fields(&self, row: usize) -> Map<String, Json> {
+        let present = self.columns.iter().filter_map(|column| match self.table.value(row, *column) {
             Value::Null => None,
-            value => Some((table.schema.fields[*column].name.to_owned(), self.plain(&value))),
+            value => Some((self.table.schema.fields[*column].name.to_owned(), self.plain(&value))),
         });
         present.collect()
     }
@@ -106,18 +102,13 @@ impl Question<'_> {
         match value {
             Value::List(text) => json!(text.replace(PART, ";")),
             Value::Point(point) => json!([point.lat, point.lon]),
-            other => other.json(&self.setting.zone),
+            other => other.json(self.zone),
         }
     }
 
-    fn feature(&self, table: &Table, row: usize, columns: &[usize]) -> Json {
-        json!({"type": "Feature", "geometry": geometry(table, row), "properties": self.fields(table, row, columns)})
-    }
-
-    pub(super) fn csv(&self, table: Table, selection: Selection, labels: bool) -> Result<Answer, Refusal> {
-        let writer = Writer::Csv(Csv::read_v1(self.parameters())?);
-        let rows = Rows::new(table, selection, self.setting.clone(), writer, labels);
-        Ok(Answer::new("text/csv; charset=utf-8", Body::Pieces(Box::new(rows))))
+    /// The record as a feature.
+    pub fn feature(&self, row: usize) -> Json {
+        json!({"type": "Feature", "geometry": geometry(self.table, row), "properties": self.fields(row)})
     }
 }
 

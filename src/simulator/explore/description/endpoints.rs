@@ -1,0 +1,211 @@
+//! The endpoints, in the order in which portals describe them.
+
+/// An endpoint.
+pub struct Endpoint {
+    /// Its path below the base path.
+    pub path: &'static str,
+    /// The name of its operation.
+    pub operation: &'static str,
+    /// The group that it belongs to.
+    pub tag: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// The parameters that it reads in the query.
+    pub query: &'static [&'static str],
+    /// Those that v2.1 alone reads.
+    pub new: &'static [&'static str],
+    /// What it answers: a schema, or none for a file.
+    pub answer: Option<&'static str>,
+}
+
+const CSV: &[&str] = &["delimiter", "list_separator", "quote_all", "with_bom"];
+
+pub const ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        path: "/catalog/datasets",
+        operation: "getDatasets",
+        tag: "Catalog",
+        summary: "A page of the datasets",
+        query: &["select", "where", "order_by", "limit", "offset", "refine", "exclude", "lang", "timezone"],
+        new: &["group_by", "include_links", "include_app_metas"],
+        answer: Some("datasets"),
+    },
+    Endpoint {
+        path: "/catalog/exports",
+        operation: "listExportFormats",
+        tag: "Catalog",
+        summary: "The formats that the catalogue can be exported in",
+        query: &[],
+        new: &[],
+        answer: Some("links"),
+    },
+    Endpoint {
+        path: "/catalog/exports/{format}",
+        operation: "exportDatasets",
+        tag: "Catalog",
+        summary: "The catalogue as a file",
+        query: &["select", "where", "order_by", "limit_export", "offset", "refine", "exclude", "lang", "timezone"],
+        new: &["group_by"],
+        answer: None,
+    },
+    Endpoint {
+        path: "/catalog/exports/csv",
+        operation: "exportCatalogCSV",
+        tag: "Catalog",
+        summary: "The catalogue as separated values",
+        query: CSV,
+        new: &[],
+        answer: None,
+    },
+    Endpoint {
+        path: "/catalog/exports/dcat{dcat_ap_format}",
+        operation: "exportCatalogDCAT",
+        tag: "Catalog",
+        summary: "The catalogue in a profile of DCAT",
+        query: &["include_exports", "use_labels_in_exports"],
+        new: &[],
+        answer: None,
+    },
+    Endpoint {
+        path: "/catalog/facets",
+        operation: "getDatasetsFacets",
+        tag: "Catalog",
+        summary: "The values that datasets can be refined by",
+        query: &["facet", "refine", "exclude", "where", "timezone"],
+        new: &[],
+        answer: Some("facets"),
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/records",
+        operation: "getRecords",
+        tag: "Dataset",
+        summary: "A page of the records of a dataset",
+        query: &["select", "where", "group_by", "order_by", "limit", "offset", "refine", "exclude", "lang", "timezone"],
+        new: &["include_links", "include_app_metas"],
+        answer: Some("records"),
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/exports",
+        operation: "listDatasetExportFormats",
+        tag: "Dataset",
+        summary: "The formats that a dataset can be exported in",
+        query: &[],
+        new: &[],
+        answer: Some("links"),
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/exports/{format}",
+        operation: "exportRecords",
+        tag: "Dataset",
+        summary: "The records of a dataset as a file",
+        query: &[
+            "select",
+            "where",
+            "order_by",
+            "limit_export",
+            "refine",
+            "exclude",
+            "lang",
+            "timezone",
+            "use_labels",
+            "compressed",
+            "epsg",
+        ],
+        new: &["group_by"],
+        answer: None,
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/exports/csv",
+        operation: "exportRecordsCSV",
+        tag: "Dataset",
+        summary: "The records of a dataset as separated values",
+        query: CSV,
+        new: &[],
+        answer: None,
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/exports/parquet",
+        operation: "exportRecordsParquet",
+        tag: "Dataset",
+        summary: "The records of a dataset as a Parquet file",
+        query: &["parquet_compression"],
+        new: &[],
+        answer: None,
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/exports/gpx",
+        operation: "exportRecordsGPX",
+        tag: "Dataset",
+        summary: "The places of a dataset as way points",
+        query: &["name_field", "description_field_list", "use_extension"],
+        new: &[],
+        answer: None,
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}",
+        operation: "getDataset",
+        tag: "Catalog",
+        summary: "A dataset with its metadata",
+        query: &["select", "lang", "timezone"],
+        new: &["include_links", "include_app_metas"],
+        answer: Some("dataset"),
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/facets",
+        operation: "getRecordsFacets",
+        tag: "Dataset",
+        summary: "The values that records can be refined by",
+        query: &["where", "refine", "exclude", "facet", "lang", "timezone"],
+        new: &[],
+        answer: Some("facets"),
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/attachments",
+        operation: "getDatasetAttachments",
+        tag: "Dataset",
+        summary: "The files that belong to a dataset",
+        query: &[],
+        new: &[],
+        answer: Some("attachments"),
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/attachments/{attachment_id}",
+        operation: "getDatasetAttachment",
+        tag: "Dataset",
+        summary: "One of these files",
+        query: &[],
+        new: &[],
+        answer: None,
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/records/{record_id}",
+        operation: "getRecord",
+        tag: "Dataset",
+        summary: "A record of a dataset",
+        query: &["select", "lang", "timezone"],
+        new: &[],
+        answer: Some("record"),
+    },
+];
+
+/// What v2.0 has besides.
+pub const OLD_ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        path: "/catalog/aggregates",
+        operation: "getDatasetsAggregates",
+        tag: "Catalog",
+        summary: "Values of many datasets together",
+        query: &["select", "where", "group_by", "order_by", "limit", "timezone"],
+        new: &[],
+        answer: Some("aggregations"),
+    },
+    Endpoint {
+        path: "/catalog/datasets/{dataset_id}/aggregates",
+        operation: "getRecordsAggregates",
+        tag: "Dataset",
+        summary: "Values of many records together",
+        query: &["select", "where", "group_by", "order_by", "limit", "timezone"],
+        new: &[],
+        answer: Some("aggregations"),
+    },
+];
