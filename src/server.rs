@@ -1,7 +1,10 @@
 //! The running server: the mirror's and the admin's listeners, their layers in order, and a stop that loses nothing.
 
+pub mod boundary;
+mod head;
 pub mod head_watch;
 pub mod listener;
+mod request_line;
 mod write_watch;
 
 use std::io;

@@ -16,6 +16,8 @@ mod lies;
 #[path = "hostile/memory.rs"]
 mod memory;
 mod raw_portal;
+#[path = "hostile/raw_targets.rs"]
+mod raw_targets;
 #[path = "support/roof.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod roof;
@@ -26,3 +28,5 @@ mod secrets;
 mod served;
 #[path = "hostile/stopping.rs"]
 mod stopping;
+#[path = "support/twin.rs"]
+mod twin;

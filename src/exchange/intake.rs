@@ -18,7 +18,7 @@ use crate::request::credential;
 use crate::request::endpoint::{self, PathFault};
 use crate::request::question::{Asked, Fault, Question, Understood};
 use crate::response::cache_status::CacheStatus;
-use crate::server::head_watch::RawFragment;
+use crate::server::boundary::RawFragment;
 
 /// Longest body of a POST that reads. A query of v1 in a form has some kilobytes, a CSW request as many.
 const CONTENT_LIMIT: usize = 1 << 20;

@@ -13,7 +13,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::{Request, Response};
-use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::head_watch::{Boundary, Guarded, HeadWatch};
+use super::boundary::{Boundary, Guarded};
+use super::head_watch::HeadWatch;
 use super::write_watch::WriteWatch;
 use crate::config;
 
@@ -119,7 +119,7 @@ async fn serve_connection(stream: TcpStream, peer: SocketAddr, router: Router, l
     let boundary = Boundary::default();
     let io = TokioIo::new(HeadWatch::new(WriteWatch::new(stream, limits.idle), boundary.clone(), limits.head));
     let service = service_fn(move |request: Request<Incoming>| {
-        let exchange = boundary.exchange(!request.body().is_end_stream());
+        let exchange = boundary.exchange(&request);
         let fragment = boundary.raw_fragment();
         let router = router.clone();
         async move {
