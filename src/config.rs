@@ -53,6 +53,22 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Where clients find the mirror of `portal`, if that is configured: its own address, or that of the server, with its name where there are
+    /// several.
+    pub fn public_url_of(&self, portal: &Portal) -> Option<Url> {
+        if let Some(own) = &portal.public_url {
+            return Some(own.clone());
+        }
+        let mut url = self.listen.public_url.clone()?;
+        if self.portals.len() > 1 {
+            let path = format!("{}/{}", url.path().trim_end_matches('/'), portal.name);
+            url.set_path(&path);
+        }
+        Some(url)
+    }
+}
+
 /// Asks for every setting there is.
 fn read(layers: &mut Layers<'_>) -> Config {
     Config {
@@ -71,7 +87,7 @@ fn read(layers: &mut Layers<'_>) -> Config {
 pub struct Config {
     /// Sockets and their limits.
     pub listen: Listen,
-    /// The directory that holds the ledger and, later, the stored responses. One process at a time. Default: the platform's state directory.
+    /// The directory that holds the ledger and the stored responses. One process at a time. Default: the platform's state directory.
     pub data: PathBuf,
     /// The portals that are mirrored, at least one. The first is the default portal.
     pub portals: Vec<Portal>,
@@ -105,6 +121,9 @@ pub struct Listen {
     pub max_target_bytes: usize,
     /// How long a stop waits for exchanges and fills under way. Default 30 s.
     pub shutdown_deadline: Duration,
+    /// The address by which clients know the mirror, for links in answers; of several portals, each is found there under its name. Default
+    /// none: the address that each client used.
+    pub public_url: Option<Url>,
 }
 
 /// `[[portal]]`
@@ -119,6 +138,10 @@ pub struct Portal {
     /// Calls that the portal grants an anonymous caller per UTC day. Lower values that the portal states itself are believed; higher
     /// ones are not. Default 5000.
     pub daily_calls: NonZeroU32,
+    /// The address by which clients know this portal's mirror. Default: that of `[listen]`.
+    pub public_url: Option<Url>,
+    /// Whether absolute links to the portal in its answers become links to the mirror. Default yes.
+    pub rewrite_links: bool,
     /// Portal keys that unlock nothing an anonymous caller does not get (a public read key in a web page): dropped before the call.
     /// Default none.
     pub same_as_anonymous: Vec<Secret>,
@@ -161,8 +184,17 @@ pub struct ProxyVariables {
 pub struct Cache {
     /// Bytes of stored responses kept in memory. Default 256 MiB.
     pub memory_bytes: NonZeroU64,
-    /// Largest body, as received, that is completed before its head is sent, and stored. Default 256 KiB.
+    /// Bytes of stored responses kept on disk, in the data directory. Default 10 GiB; zero: none, and what memory lets go is lost.
+    pub disk_bytes: u64,
+    /// Stored responses kept on disk. Default 1,000,000.
+    pub disk_entries: u64,
+    /// Bytes of the file system that are left to others. Default 1 GiB.
+    pub disk_free_bytes: u64,
+    /// Largest body, as received, that is completed before its head is sent. Larger ones go to disk and to the clients while they arrive.
+    /// Default 256 KiB.
     pub buffer_limit: NonZeroUsize,
+    /// Up to this size a body goes on arriving although its last reader has left. Default 512 MiB; zero: only if it is nearly whole.
+    pub finish_limit: u64,
     /// How long an answer of each family is fresh.
     pub lifetimes: Lifetimes,
     /// How long an answer may be served, labelled, after it went stale, while the portal is slow, fails, or the budget is out. Default 7 days;

@@ -6,6 +6,7 @@
 mod answered;
 pub mod fetch;
 mod intake;
+mod large;
 mod passed;
 mod record;
 
@@ -14,23 +15,25 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use tokio_util::task::TaskTracker;
 
 use self::answered::{Answered, Asker, Failure};
-use self::fetch::{Charged, Outcome};
+use self::fetch::{Buffered, Charged, Outcome};
 use self::record::Record;
 use crate::budget::Budget;
+use crate::cache::disk::Head;
 use crate::cache::fill::{Fills, Joined, Lost, Waiter};
 use crate::cache::key::CacheKey;
 use crate::cache::lookup::Lookup;
-use crate::cache::memory::MemoryStore;
+use crate::cache::storable;
+use crate::cache::store::Store;
 use crate::cache::stored_response::StoredResponse;
 use crate::clock::Clock;
 use crate::config;
 use crate::error::Error;
-use crate::portal::{Chosen, Portals};
-use crate::request::question::Understood;
+use crate::portal::{Chosen, Portal, Portals};
+use crate::request::question::{Question, Understood};
 use crate::response::cache_status::{CacheStatus, Fwd, WhyStale};
 
 /// Everything that exchanges share.
@@ -39,7 +42,7 @@ pub struct Mirror {
     /// The portals.
     pub portals: Portals,
     /// The stored responses.
-    pub memory: MemoryStore,
+    pub store: Store,
     /// The fills under way.
     pub fills: Fills<CacheKey, Outcome>,
     /// The count of calls.
@@ -66,46 +69,85 @@ impl Mirror {
     ///
     /// Whatever keeps it from an answer of the portal, with what it cost all the same.
     async fn exchange(self: &Arc<Self>, head: &Parts, body: Body) -> Result<Answered, Failure> {
-        let Chosen { portal, path } = intake::identify(&self.portals, head, self.max_target_bytes)?;
+        let Chosen { portal, prefix, path } = intake::identify(&self.portals, head, self.max_target_bytes)?;
         let question = match intake::understand(portal, path, head, body, self.content_timeout).await? {
             Understood::Question(question) => *question,
             Understood::Elsewhere => return intake::redirect(portal, path, head),
         };
-        let asker = Asker { portal, question: &question, head };
+        let asker = Asker { portal, prefix, question: &question, head };
         let began = Instant::now();
         let answered = match &question.key {
             None => self.pass(asker).await,
-            Some(key) => match Lookup::of(&self.memory, key, self.clock.read().elapsed) {
+            Some(key) => match self.look_up(portal, &question, key).await {
                 Lookup::Fresh { stored, ttl } => return Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, 0)),
                 Lookup::Stale { stored, .. } => self.refresh(asker, key, stored).await,
-                Lookup::TooLarge => self.pass(asker).await,
                 Lookup::Miss => self.fill(asker, key).await,
             },
         };
         Ok(answered?.having_waited(began.elapsed()))
     }
 
+    /// What is stored for a question: in memory, else on disk.
+    async fn look_up(&self, portal: &Portal, question: &Question, key: &CacheKey) -> Lookup {
+        let mut stored = self.store.in_memory(key);
+        if stored.is_none() {
+            let lifetime = |head: &Head| storable::lifetime(&question.endpoint, head.status, &self.cache);
+            stored = self.store.on_disk(key, || fetch::about(portal, question), lifetime).await;
+        }
+        Lookup::of(stored, self.clock.read().elapsed)
+    }
+
     /// Nothing is stored: waits for the fill, its own or another asker's.
     async fn fill(self: &Arc<Self>, asker: Asker<'_>, key: &CacheKey) -> Result<Answered, Failure> {
+        let (mut lost, mut cost) = (false, 0);
         for _ in 0..FILLS_TRIED {
             let (mut waiter, led) = self.join_or_lead(asker, key);
-            match waiter.outcome().await {
-                Ok(outcome) => return self.answer(asker, outcome, Fwd::UriMiss, led.is_some()).await,
-                Err(Lost) => tracing::error!(key = key.id(), "a fill was lost"),
+            let outcome = waiter.outcome().await;
+            lost = outcome.is_err();
+            match outcome {
+                Ok(outcome) => {
+                    if let Some(answered) = self.answer(asker, outcome, waiter, Fwd::UriMiss, led.is_some()).await {
+                        return answered;
+                    }
+                    if led.is_some() {
+                        // It has paid for one that broke off before a byte could be read.
+                        return Err(Failure { error: Error::Lost, cost: 1 });
+                    }
+                }
+                Err(Lost) => {
+                    tracing::error!(key = key.id(), "a fill was lost");
+                    cost = cost.max(u8::from(led.is_some_and(|charged| charged.yet())));
+                }
+            }
+            // The body that cannot be joined may be over, and kept.
+            if let Lookup::Fresh { stored, ttl } = self.look_up(asker.portal, asker.question, key).await {
+                return Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, cost));
             }
         }
-        Err(Error::Lost.into())
+        if lost { Err(Failure { error: Error::Lost, cost }) } else { self.pass(asker).await }
     }
 
     /// Something stale is stored: waits for the fill as long as the portal's patience, then falls back on what there is.
     async fn refresh(self: &Arc<Self>, asker: Asker<'_>, key: &CacheKey, stored: Arc<StoredResponse>) -> Result<Answered, Failure> {
         let (mut waiter, led) = self.join_or_lead(asker, key);
+        let failed = WhyStale::FillFailed { status: None };
         let (why, charged) = match tokio::time::timeout(self.cache.patience, waiter.outcome()).await {
-            Ok(Ok(outcome)) => match outcome.worse_than_stale() {
-                None => return self.answer(asker, outcome, Fwd::Stale, led.is_some()).await,
-                Some(why) => (why, led.is_some() && outcome.is_charged()),
-            },
-            Ok(Err(Lost)) => (WhyStale::FillFailed { status: None }, led.is_some_and(|charged| charged.yet())),
+            Ok(Ok(outcome)) => {
+                let charged = led.is_some() && outcome.is_charged();
+                let withdrawn = matches!(&outcome, Outcome::Arriving(large) if fetch::is_withdrawal(large.status));
+                match outcome.worse_than_stale() {
+                    Some(why) => (why, charged),
+                    None => match self.answer(asker, outcome, waiter, Fwd::Stale, led.is_some()).await {
+                        // It was to be had only as a whole, or nothing of it could be had.
+                        Some(Err(Failure { error: Error::Origin(_) | Error::Lost | Error::NeedsChunks, .. })) | None if !withdrawn => {
+                            (failed, charged)
+                        }
+                        Some(answered) => return answered,
+                        None => return Err(Failure { error: Error::Lost, cost: u8::from(charged) }),
+                    },
+                }
+            }
+            Ok(Err(Lost)) => (failed, led.is_some_and(|charged| charged.yet())),
             Err(_) => {
                 waiter.leave_it_running();
                 (WhyStale::FillSlow, led.is_some_and(|charged| charged.yet()))
@@ -127,16 +169,24 @@ impl Mirror {
         (waiter, led)
     }
 
-    /// A fill has ended: its answer, or whatever it ended with.
-    async fn answer(&self, asker: Asker<'_>, outcome: Outcome, fwd: Fwd, led: bool) -> Result<Answered, Failure> {
-        match self.told(asker, outcome, fwd, led) {
-            Some(answered) => answered,
-            // Somebody else has the stream.
-            None => self.pass(asker).await,
+    /// A fill has an outcome: its answer, or whatever it ended with; nothing, if that is a body that cannot be read from its beginning.
+    async fn answer(
+        &self,
+        asker: Asker<'_>,
+        outcome: Outcome,
+        waiter: Waiter<Outcome>,
+        fwd: Fwd,
+        led: bool,
+    ) -> Option<Result<Answered, Failure>> {
+        match outcome {
+            Outcome::Arriving(large) if asker.head.version < Version::HTTP_11 => {
+                Some(self.once_whole(asker, &large, waiter, fwd, led).await)
+            }
+            outcome => self.told(asker, outcome, fwd, led),
         }
     }
 
-    /// What an outcome means to a client; nothing, if it is a stream that somebody else has taken.
+    /// What an outcome means to a client; nothing, if it is a body that is broken already, or whose beginning is gone.
     fn told(&self, asker: Asker<'_>, outcome: Outcome, fwd: Fwd, led: bool) -> Option<Result<Answered, Failure>> {
         Some(match outcome {
             Outcome::Found { stored, ttl } => Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, 0)),
@@ -150,21 +200,27 @@ impl Mirror {
                 };
                 Ok(self.serve_stored(asker, &response, status, u8::from(led)))
             }
-            Outcome::TooLarge(stream) => self.streamed(asker, stream.take()?, fwd),
+            Outcome::Arriving(large) => match (self.read_along(asker, &large, fwd, led), large.failure()) {
+                (Some(answered), _) => Ok(answered),
+                // It has failed all who waited for it, as any other fill does. Asking again would be a call for each of them.
+                (None, Some(error)) => Err(Failure { error: Error::Origin(error), cost: u8::from(led) }),
+                (None, None) => return None,
+            },
             Outcome::Refused(refused) => Err(Error::Refused(refused).into()),
             Outcome::Failed(error) => Err(Failure { cost: u8::from(led && error.is_charged()), error: Error::Origin(error) }),
         })
     }
 
-    /// A call for this client alone: what a key unlocks, what is asked by POST, and what was too large to be kept. The last is kept after
-    /// all if it has become smaller.
+    /// A call for this client alone: what a key unlocks, what is asked by POST, and what cannot be joined.
     async fn pass(&self, asker: Asker<'_>) -> Result<Answered, Failure> {
         let answer = fetch::alone(self, asker.portal, asker.question).await?;
         let Some(key) = &asker.question.key else {
             return self.passed(asker, answer).await;
         };
-        let outcome = fetch::store(self, asker.question, key, answer).await;
-        self.told(asker, outcome, Fwd::UriMiss, true).expect("the stream is this request's own")
+        match fetch::store(self, asker.portal, asker.question, key, answer).await {
+            Buffered::Done(outcome) => self.told(asker, outcome, Fwd::UriMiss, true).expect("what was completed is not arriving"),
+            Buffered::Larger(answer) => self.streamed(asker, *answer, Fwd::UriMiss),
+        }
     }
 }
 

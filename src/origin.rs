@@ -17,7 +17,7 @@ mod trust;
 pub use body::{Body, Completed};
 pub use client::Client;
 pub use connection::named_in_connection;
-pub use content_coding::{Coding, Decoded, Fault as CodingFault, Limits, checked};
+pub use content_coding::{Coding, Decoded, Fault as CodingFault, Gunzip, Limits, checked};
 pub use error::{BuildError, Error, Phase};
 pub use proxy::{ProxyFault, Via, proxy_for};
 pub use request::Call;

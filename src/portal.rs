@@ -1,15 +1,19 @@
 //! What we know of a portal beyond HTTP, and how a request finds its portal.
 
+pub mod links;
 pub mod look;
 
 use std::sync::Arc;
 
+use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
+use self::links::{Base, Counter, Origin, Positions, Relinking};
 use self::look::Look;
 use crate::config;
 use crate::origin;
 use crate::request::query::RuleSwitches;
+use crate::request::question::Question;
 
 /// One mirrored portal.
 #[derive(Debug)]
@@ -27,16 +31,30 @@ pub struct Portal {
     /// The catalogue, read as a whole.
     pub look: Look,
     hosts: Vec<String>,
+    /// The origin that links in its answers begin with; none if it is an address that no link can begin with.
+    origin: Option<Origin>,
+    /// Whether they lead here. If not they are counted all the same: what is stored outlives a change of the configuration.
+    rewrites: bool,
+    /// Where clients find its mirror, if that was configured.
+    public: Option<Base>,
 }
 
 impl Portal {
-    /// A portal as configured.
+    /// A portal as configured; `public` is where clients find its mirror, if that is known.
     ///
     /// # Errors
     ///
     /// What stands in the way of calling it.
-    pub fn new(settings: &config::Portal, origin: &config::Origin, clock: &crate::clock::Clock) -> Result<Self, origin::BuildError> {
+    pub fn new(
+        settings: &config::Portal,
+        public: Option<&Url>,
+        origin: &config::Origin,
+        clock: &crate::clock::Clock,
+    ) -> Result<Self, origin::BuildError> {
         Ok(Self {
+            origin: Origin::of(&settings.url).ok(),
+            rewrites: settings.rewrite_links,
+            public: public.and_then(|url| Base::parse(url.as_str()).ok()),
             name: settings.name.clone(),
             url: settings.url.clone(),
             same_as_anonymous: settings.same_as_anonymous.clone(),
@@ -45,6 +63,43 @@ impl Portal {
             look: Look::default(),
             hosts: settings.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
         })
+    }
+
+    /// Where an answer to `question` carries links that are to lead here.
+    pub fn positions(&self, question: &Question, status: StatusCode, fields: &HeaderMap) -> Option<Positions> {
+        if self.rewrites { self.known_positions(question, status, fields) } else { None }
+    }
+
+    fn known_positions(&self, question: &Question, status: StatusCode, fields: &HeaderMap) -> Option<Positions> {
+        let linked = self.origin.is_some() && status == StatusCode::OK;
+        linked.then(|| links::positions(&question.endpoint, question.query.query.text(), fields)).flatten()
+    }
+
+    /// Counts the links to this portal in a body, where its answers have any.
+    pub fn links_in(&self, question: &Question, status: StatusCode, fields: &HeaderMap) -> Option<Counter> {
+        let positions = self.known_positions(question, status, fields)?;
+        Some(Counter::new(positions, self.origin.as_ref()?))
+    }
+
+    /// How the links of a body are written for `base`.
+    pub fn relinking(&self, positions: Positions, base: Base) -> Option<Relinking<'_>> {
+        Some(Relinking { positions, from: self.origin.as_ref()?, to: base })
+    }
+
+    /// Lets the links in a head lead to `base`.
+    pub fn relink(&self, fields: &mut HeaderMap, base: &Base) {
+        if let Some(origin) = self.origin.as_ref().filter(|_| self.rewrites) {
+            links::rewrite_fields(fields, origin, base);
+        }
+    }
+
+    /// Where a client that sent `host`, and asked below `prefix`, finds the mirror of this portal: the configured address, else the one that it
+    /// used. None if that is no address.
+    pub fn base(&self, host: Option<&HeaderValue>, prefix: &str) -> Option<Base> {
+        match &self.public {
+            Some(base) => Some(base.clone()),
+            None => Base::at_host(false, host?.to_str().ok()?, prefix.strip_prefix('/')).ok(),
+        }
     }
 
     /// The address of a target at the portal itself, for clients that are sent there.
@@ -66,7 +121,9 @@ pub struct Portals(Vec<Arc<Portal>>);
 pub struct Chosen<'a> {
     /// The portal.
     pub portal: &'a Arc<Portal>,
-    /// The path without the portal's name.
+    /// The part of the path that chose it, such as `/sports`; nothing, if something else did.
+    pub prefix: &'a str,
+    /// The path without that.
     pub path: &'a str,
 }
 
@@ -95,17 +152,18 @@ impl Portals {
     pub fn choose<'a>(&'a self, host: &str, path: &'a str) -> Chosen<'a> {
         let name = without_port(host);
         if let Some(portal) = self.0.iter().find(|portal| portal.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))) {
-            return Chosen { portal, path };
+            return Chosen { portal, prefix: "", path };
         }
         if self.0.len() > 1 {
             for portal in &self.0 {
                 let Some(rest) = path.strip_prefix('/').and_then(|path| path.strip_prefix(portal.name.as_str())) else { continue };
                 if rest.is_empty() || rest.starts_with('/') {
-                    return Chosen { portal, path: if rest.is_empty() { "/" } else { rest } };
+                    let prefix = &path[..path.len() - rest.len()];
+                    return Chosen { portal, prefix, path: if rest.is_empty() { "/" } else { rest } };
                 }
             }
         }
-        Chosen { portal: &self.0[0], path }
+        Chosen { portal: &self.0[0], prefix: "", path }
     }
 }
 
@@ -135,10 +193,20 @@ mod tests {
                         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
                         ..config.portals[0].clone()
                     };
-                    Arc::new(Portal::new(&settings, &config.origin, &Clock::system()).unwrap())
+                    Arc::new(Portal::new(&settings, None, &config.origin, &Clock::system()).unwrap())
                 })
                 .collect(),
         )
+    }
+
+    #[test]
+    fn the_part_of_the_path_that_chose_the_portal_is_told() {
+        let two = portals(&[("education", &[]), ("sports", &["sports.example"])]);
+        for (host, path, prefix) in
+            [("x", "/sports/api/x", "/sports"), ("x", "/api/x", ""), ("sports.example", "/sports/x", ""), ("x", "/sports", "/sports")]
+        {
+            assert_eq!(two.choose(host, path).prefix, prefix, "{host}{path}");
+        }
     }
 
     #[test]

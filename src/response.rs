@@ -4,3 +4,6 @@ pub mod cache_status;
 pub mod fields;
 pub mod from_stored;
 pub mod problem;
+pub mod range;
+pub mod relinked;
+pub mod selected;

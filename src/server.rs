@@ -23,8 +23,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use self::listener::{Limits, Listener};
 use crate::admin;
 use crate::budget::{self, Budget, PortalBudget};
+use crate::cache::disk::{self, DiskStore};
 use crate::cache::fill::Fills;
 use crate::cache::memory::MemoryStore;
+use crate::cache::store::Store;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::exchange::{self, Mirror};
@@ -119,6 +121,7 @@ impl Server {
                 "not everything was done by the deadline; what is left is dropped"
             );
         }
+        self.state.store.close().await;
         self.state.budget.close().await;
     }
 }
@@ -128,17 +131,19 @@ fn mirror(config: &Config, clock: Clock) -> Result<Mirror, StartError> {
         .portals
         .iter()
         .map(|settings| {
-            let portal = Portal::new(settings, &config.origin, &clock);
+            let portal = Portal::new(settings, config.public_url_of(settings).as_ref(), &config.origin, &clock);
             portal.map(Arc::new).map_err(|source| StartError::Portal { portal: settings.name.clone(), source })
         })
         .collect::<Result<_, _>>()?;
     let budgets: Vec<PortalBudget> =
         config.portals.iter().map(|portal| PortalBudget { name: portal.name.clone(), daily_calls: portal.daily_calls }).collect();
+    // First of all that is in the data directory: its lock tells whether another process has it, and the store would sweep that one's files.
+    let budget = Budget::open(&config.data, &budgets, &config.budget, clock.clone())?;
     Ok(Mirror {
         portals: Portals::new(portals),
-        memory: MemoryStore::new(config.cache.memory_bytes),
+        store: store(config, &clock),
         fills: Fills::default(),
-        budget: Budget::open(&config.data, &budgets, &config.budget, clock.clone())?,
+        budget,
         clock,
         cache: config.cache.clone(),
         max_target_bytes: config.listen.max_target_bytes,
@@ -146,6 +151,17 @@ fn mirror(config: &Config, clock: Clock) -> Result<Mirror, StartError> {
         tasks: TaskTracker::new(),
     })
 }
+
+fn store(config: &Config, clock: &Clock) -> Store {
+    let cache = &config.cache;
+    let memory = MemoryStore::new(cache.memory_bytes);
+    let limits = disk::Limits { bytes: cache.disk_bytes, entries: cache.disk_entries, free_bytes: cache.disk_free_bytes };
+    let disk = (cache.disk_bytes > 0).then(|| DiskStore::open(&config.data.join(STORE), limits));
+    Store::new(memory, disk, clock.clone())
+}
+
+/// The disk store's place in the data directory.
+const STORE: &str = "store";
 
 fn mirror_router(state: Arc<Mirror>) -> Router {
     Router::new()

@@ -2,7 +2,8 @@
 //!
 //! The first asker of a key is handed a [`Lead`] and gives it to a task of its own; all of them, the first included, hold a [`Waiter`].
 //! So no client can cancel, slow down or poison a fill: a client that leaves drops a waiter and nothing else. A lead that is dropped
-//! without an outcome (its task panicked or was aborted) wakes every waiter with [`Lost`], and one of them leads anew.
+//! without an outcome (its task panicked or was aborted) wakes every waiter with [`Lost`], and one of them leads anew. A fill whose answer is
+//! still arriving announces it, and can be joined until its lead is dropped.
 //!
 //! What a fill does, and what its outcome means to a client, is the exchange's business.
 
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// The fills under way.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ struct UnderWay<O> {
     outcome: watch::Sender<Option<O>>,
     /// Somebody was answered from a stale response and counts on this fill without waiting for it.
     promised: Arc<AtomicBool>,
+    /// Cancelled when the fill is over.
+    over: CancellationToken,
 }
 
 /// What an asker of a key gets.
@@ -46,6 +50,17 @@ pub struct Lead<K: Eq + Hash + Clone, O> {
     key: K,
     fill: UnderWay<O>,
     fills: Fills<K, O>,
+}
+
+/// A fill that is over, for as long as somebody who joined it may not have heard what was announced.
+#[derive(Debug)]
+pub struct Ended<O>(watch::Sender<Option<O>>);
+
+impl<O> Ended<O> {
+    /// Waits until all who joined have done with the outcome what they wanted, or have left.
+    pub async fn heard(self) {
+        self.0.closed().await;
+    }
 }
 
 /// The fill ended without an outcome: its task panicked or was aborted.
@@ -81,10 +96,20 @@ impl<K: Eq + Hash + Clone, O: Clone> Fills<K, O> {
         if let Some(fill) = under_way.get(key) {
             return Joined { waiter: fill.waiter(), lead: None };
         }
-        let fill = UnderWay { outcome: watch::Sender::new(None), promised: Arc::default() };
+        let fill = UnderWay { outcome: watch::Sender::new(None), promised: Arc::default(), over: CancellationToken::new() };
         let waiter = fill.waiter();
         under_way.insert(key.clone(), fill.clone());
         Joined { waiter, lead: Some(Lead { key: key.clone(), fill, fills: self.clone() }) }
+    }
+}
+
+impl<K: Eq + Hash, O> Fills<K, O> {
+    /// Waits until the fill of `key` that is under way, if there is one, is over.
+    pub async fn over(&self, key: &K) {
+        let over = self.under_way().get(key).map(|fill| fill.over.clone());
+        if let Some(over) = over {
+            over.cancelled().await;
+        }
     }
 }
 
@@ -118,6 +143,26 @@ impl<K: Eq + Hash + Clone, O> Lead<K, O> {
         &self.key
     }
 
+    /// Tells everybody, whoever joins later too, and goes on: the outcome is something that all can share while it comes.
+    pub fn announce(&self, outcome: O) {
+        self.fill.outcome.send_replace(Some(outcome));
+    }
+
+    /// Waits until all who waited have heard what was announced and have done with it what they wanted, or have left.
+    pub async fn heard(&self) {
+        self.fill.outcome.closed().await;
+    }
+
+    /// Whether somebody counts on the fill without waiting for it.
+    pub fn is_promised(&self) -> bool {
+        self.fill.promised.load(Ordering::Acquire)
+    }
+
+    /// Takes the fill off the list after an announcement: nobody can join it any more. What is to be found in the store must be there already.
+    pub fn end(self) -> Ended<O> {
+        Ended(self.fill.outcome.clone())
+    }
+
     /// Ends the fill and tells everybody. What is to be found in the store must be there already.
     pub fn finish(self, outcome: O) {
         // Taken off the list first, so that an asker who comes now reads the store instead of joining a fill that has ended.
@@ -144,6 +189,7 @@ impl<K: Eq + Hash + Clone, O> Lead<K, O> {
 
 impl<K: Eq + Hash + Clone, O> Drop for Lead<K, O> {
     fn drop(&mut self) {
+        self.fill.over.cancel();
         let mut under_way = self.fills.under_way();
         // After `finish` or `abandoned` the entry is gone, or is another fill's.
         if under_way.get(&self.key).is_some_and(|fill| fill.outcome.same_channel(&self.fill.outcome)) {
@@ -185,6 +231,31 @@ mod tests {
         assert!(task.await.is_err());
         let led = [fills.join(&"a"), fills.join(&"a")].iter().filter(|joined| joined.lead.is_some()).count();
         assert_eq!(led, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_announced_is_heard_by_all_until_the_lead_is_dropped() {
+        let fills = Of::default();
+        let Joined { mut waiter, lead } = fills.join(&"a");
+        let lead = lead.unwrap();
+        lead.announce(7);
+        assert_eq!(waiter.outcome().await, Ok(7));
+        let mut late = fills.join(&"a");
+        assert!(late.lead.is_none());
+        assert!(futures_util::poll!(std::pin::pin!(lead.heard())).is_pending());
+        drop(waiter);
+        assert!(futures_util::poll!(std::pin::pin!(lead.heard())).is_pending());
+        let mut over = std::pin::pin!(fills.over(&"a"));
+        assert!(futures_util::poll!(&mut over).is_pending());
+        let ended = lead.end();
+        over.await;
+        fills.over(&"a").await;
+        assert_eq!(late.waiter.outcome().await, Ok(7), "it joined in time");
+        let mut heard = std::pin::pin!(ended.heard());
+        assert!(futures_util::poll!(&mut heard).is_pending());
+        drop(late);
+        heard.await;
+        assert!(fills.join(&"a").lead.is_some());
     }
 
     #[tokio::test]

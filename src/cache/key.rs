@@ -41,13 +41,15 @@ impl Partition {
 pub struct CacheKey(Arc<[u8]>);
 
 /// The layout of the fields below. A stored key of another layout is never equal to one of this.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 impl CacheKey {
-    /// The key of a question to the portal called `portal`. `selected` are the request fields by which the portal
+    /// The key of a question to the portal called `portal` at `origin`: the name alone would keep answering for whatever had it before the
+    /// configuration was changed. `selected` are the request fields by which the portal
     /// chooses among answers, with their values as they are sent, in the order of [`Endpoint::selecting_fields`].
     pub fn new(
         portal: &str,
+        origin: &str,
         partition: &Partition,
         endpoint: &Endpoint,
         query: &CanonicalQuery,
@@ -56,6 +58,7 @@ impl CacheKey {
     ) -> Self {
         let mut bytes = vec![LAYOUT];
         write(&mut bytes, portal.as_bytes());
+        write(&mut bytes, origin.as_bytes());
         match partition {
             Partition::Anonymous => write(&mut bytes, b""),
             Partition::Key(fingerprint) => write(&mut bytes, fingerprint.as_str().as_bytes()),
@@ -101,25 +104,25 @@ mod tests {
     use crate::request::endpoint::classify;
     use crate::request::query::{RawQuery, RuleSwitches, canonicalise};
 
-    type Question = (String, Option<String>, String, String, Option<&'static str>, Vec<(String, Vec<u8>)>);
+    type Question = ((String, String), Option<String>, String, String, Option<&'static str>, Vec<(String, Vec<u8>)>);
 
     fn credential_for(key: Option<&str>) -> Credential {
         let mut query = RawQuery::parse(&key.map(|key| format!("apikey={key}")).unwrap_or_default()).unwrap();
         credential::take(&http::HeaderMap::new(), &mut query, None, &[]).unwrap()
     }
 
-    fn key((portal, api_key, path, query, language, selected): &Question) -> CacheKey {
+    fn key(((portal, origin), api_key, path, query, language, selected): &Question) -> CacheKey {
         let endpoint = classify(path).unwrap();
         let canonical = canonicalise(&endpoint, RawQuery::parse(query).unwrap(), &RuleSwitches::default()).unwrap();
         let partition = Partition::of(&credential_for(api_key.as_deref())).unwrap();
         let selected: Vec<(&str, &[u8])> = selected.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
-        CacheKey::new(portal, &partition, &endpoint, &canonical.query, language.and_then(Language::from_tag), &selected)
+        CacheKey::new(portal, origin, &partition, &endpoint, &canonical.query, language.and_then(Language::from_tag), &selected)
     }
 
     /// Few values for each part, so that parts are often equal, and some that imitate the borders between parts.
     fn any_question() -> impl Strategy<Value = Question> {
         (
-            "[ab\\x00]{0,2}",
+            ("[ab\\x00]{0,2}", "[ab\\x00]{0,2}"),
             proptest::option::of("[ab]"),
             proptest::sample::select(vec!["/api/wfs", "/api/csw", "/api/odata/a", "/api/odata/b"]).prop_map(str::to_owned),
             "([ab]=|[ab]|%00|&){0,3}",
@@ -147,15 +150,17 @@ mod tests {
 
     #[test]
     fn each_part_of_a_question_is_part_of_its_key() {
-        let base: Question = ("p".into(), None, "/api/odata/a".into(), "a=1".into(), None, vec![("accept".into(), b"x".to_vec())]);
-        let others: [Question; 7] = [
-            ("q".into(), None, "/api/odata/a".into(), "a=1".into(), None, vec![("accept".into(), b"x".to_vec())]),
-            ("p".into(), Some("k".into()), "/api/odata/a".into(), "a=1".into(), None, vec![("accept".into(), b"x".to_vec())]),
-            ("p".into(), None, "/api/odata/b".into(), "a=1".into(), None, vec![("accept".into(), b"x".to_vec())]),
-            ("p".into(), None, "/api/odata/a".into(), "a=2".into(), None, vec![("accept".into(), b"x".to_vec())]),
-            ("p".into(), None, "/api/odata/a".into(), "a=1".into(), Some("fr"), vec![("accept".into(), b"x".to_vec())]),
-            ("p".into(), None, "/api/odata/a".into(), "a=1".into(), None, vec![("accept".into(), b"y".to_vec())]),
-            ("p".into(), None, "/api/odata/a".into(), "a=1".into(), None, vec![]),
+        let base: Question =
+            (("p".into(), "o".into()), None, "/api/odata/a".into(), "a=1".into(), None, vec![("accept".into(), b"x".to_vec())]);
+        let others: [Question; 8] = [
+            (("p".into(), "q".into()), None, "/api/odata/a".into(), "a=1".into(), None, vec![("accept".into(), b"x".to_vec())]),
+            (("q".into(), "o".into()), None, "/api/odata/a".into(), "a=1".into(), None, vec![("accept".into(), b"x".to_vec())]),
+            (("p".into(), "o".into()), Some("k".into()), "/api/odata/a".into(), "a=1".into(), None, vec![("accept".into(), b"x".to_vec())]),
+            (("p".into(), "o".into()), None, "/api/odata/b".into(), "a=1".into(), None, vec![("accept".into(), b"x".to_vec())]),
+            (("p".into(), "o".into()), None, "/api/odata/a".into(), "a=2".into(), None, vec![("accept".into(), b"x".to_vec())]),
+            (("p".into(), "o".into()), None, "/api/odata/a".into(), "a=1".into(), Some("fr"), vec![("accept".into(), b"x".to_vec())]),
+            (("p".into(), "o".into()), None, "/api/odata/a".into(), "a=1".into(), None, vec![("accept".into(), b"y".to_vec())]),
+            (("p".into(), "o".into()), None, "/api/odata/a".into(), "a=1".into(), None, vec![]),
         ];
         for other in &others {
             assert_ne!(key(other), key(&base), "{other:?}");
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_key_prints_as_an_id_that_shows_nothing_of_it() {
-        let question: Question = ("portal".into(), None, "/api/wfs".into(), "q=word".into(), None, vec![]);
+        let question: Question = (("portal".into(), "origin".into()), None, "/api/wfs".into(), "q=word".into(), None, vec![]);
         let printed = format!("{:?}", key(&question));
         assert_eq!(printed.len(), "CacheKey()".len() + 16);
         assert!(!printed.contains("word"));

@@ -1,11 +1,9 @@
-//! What the store has for a question, now.
+//! What the stores have for a question, now.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::freshness::Freshness;
-use crate::cache::key::CacheKey;
-use crate::cache::memory::MemoryStore;
 use crate::cache::stored_response::StoredResponse;
 
 /// The result of a look-up.
@@ -25,18 +23,14 @@ pub enum Lookup {
         /// Since when.
         by: Duration,
     },
-    /// Nothing, and the last answer was too large to be shared: askers need not wait for one another.
-    TooLarge,
     /// Nothing.
     Miss,
 }
 
 impl Lookup {
-    /// Looks `key` up. `elapsed` is the clock's monotonic hand.
-    pub fn of(memory: &MemoryStore, key: &CacheKey, elapsed: Duration) -> Self {
-        let Some(stored) = memory.get(key) else {
-            return if memory.is_too_large(key) { Self::TooLarge } else { Self::Miss };
-        };
+    /// What `stored` is good for. `elapsed` is the clock's monotonic hand.
+    pub fn of(stored: Option<Arc<StoredResponse>>, elapsed: Duration) -> Self {
+        let Some(stored) = stored else { return Self::Miss };
         match stored.freshness(elapsed) {
             Freshness::Fresh { ttl } => Self::Fresh { stored, ttl },
             Freshness::Stale { by } => Self::Stale { stored, by },

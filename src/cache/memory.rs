@@ -1,30 +1,23 @@
 //! The memory store: moka, bounded in bytes.
 //!
-//! Freshness is judged by [`freshness`](super::freshness); all that the store knows of time is when a response is of no more use to
-//! anybody, which is the end of its stale life and not of its fresh one. Beside the responses it remembers which questions have answers
-//! too large to keep, so that their askers do not wait for one another in vain.
+//! It is a window on the disk store: what it lets go is there still. Freshness is judged by [`freshness`](super::freshness); all that the store
+//! knows of time is when a response is of no more use to anybody, which is the end of its stale life and not of its fresh one.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 
+use crate::cache::disk::Which;
 use crate::cache::key::CacheKey;
 use crate::cache::stored_response::StoredResponse;
 
-/// Stored responses by key, and what is known of answers that cannot be stored. Cheap to clone; clones share it.
+/// Stored responses by key. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
-pub struct MemoryStore {
-    responses: Cache<CacheKey, Arc<StoredResponse>>,
-    too_large: Cache<CacheKey, ()>,
-}
-
-/// Questions whose answers are known to be too large: this many, for this long. A hit-for-miss marker (Varnish's term): wrong ones cost a
-/// collapse, not an answer.
-const TOO_LARGE_ENTRIES: u64 = 10_000;
-const TOO_LARGE_FOR: Duration = Duration::from_secs(10 * 60);
+pub struct MemoryStore(Cache<CacheKey, Arc<StoredResponse>>);
 
 /// Memory that an entry takes beside key and response: moka's own book-keeping, as measured with a million empty entries.
 const ENTRY_OVERHEAD: usize = 256;
@@ -51,35 +44,46 @@ impl MemoryStore {
             })
             .expire_after(WholeLife)
             .build();
-        let too_large = Cache::builder().max_capacity(TOO_LARGE_ENTRIES).time_to_live(TOO_LARGE_FOR).build();
-        Self { responses, too_large }
+        Self(responses)
     }
 
     /// The response stored under `key`, fresh or not.
     pub fn get(&self, key: &CacheKey) -> Option<Arc<StoredResponse>> {
-        self.responses.get(key)
+        self.0.get(key)
+    }
+
+    /// Whether anything is stored under `key`. Does not count as a use of it.
+    pub fn holds(&self, key: &CacheKey) -> bool {
+        self.0.contains_key(key)
     }
 
     /// Stores a response, in place of the one that was there.
     pub fn insert(&self, key: CacheKey, response: Arc<StoredResponse>) {
-        self.too_large.invalidate(&key);
-        self.responses.insert(key, response);
+        self.0.insert(key, response);
+    }
+
+    /// Stores a response that was found on disk, unless there is one already, which is younger then. Returns the one that is there.
+    pub fn promote(&self, key: CacheKey, response: Arc<StoredResponse>) -> Arc<StoredResponse> {
+        self.0.entry(key).or_insert(response).into_value()
+    }
+
+    /// Forgets `response` if it is the one that is stored under `key`.
+    pub fn demote(&self, key: &CacheKey, response: &Arc<StoredResponse>) {
+        self.0.entry(key.clone()).and_compute_with(|entry| match entry {
+            Some(entry) if Arc::ptr_eq(entry.value(), response) => Op::Remove,
+            _ => Op::Nop,
+        });
     }
 
     /// Forgets the response stored under `key`.
     pub fn remove(&self, key: &CacheKey) {
-        self.responses.invalidate(key);
+        self.0.invalidate(key);
     }
 
-    /// Remembers that the answer to `key` is too large to be stored.
-    pub fn mark_too_large(&self, key: CacheKey) {
-        self.responses.invalidate(&key);
-        self.too_large.insert(key, ());
-    }
-
-    /// Whether the last answer to `key` was too large to be stored.
-    pub fn is_too_large(&self, key: &CacheKey) -> bool {
-        self.too_large.contains_key(key)
+    /// The responses that are about `which`, with their keys. Walks all of them: for purges.
+    pub fn about(&self, which: &Which) -> Vec<(CacheKey, Arc<StoredResponse>)> {
+        let all = self.0.iter().filter(|(_, response)| which.covers(response.about()));
+        all.map(|(key, response)| (CacheKey::clone(&key), response)).collect()
     }
 }
 
@@ -89,9 +93,14 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
+    use jiff::Timestamp;
+
+    use crate::cache::disk::About;
     use crate::cache::freshness::Lifetime;
+    use crate::cache::inspection::Inspection;
     use crate::cache::key::Partition;
-    use crate::cache::stored_response::Representation;
+    use crate::cache::representation::{Coding, Received, Representation};
+    use crate::clock::Clock;
     use crate::request::endpoint::classify;
     use crate::request::query::{RawQuery, RuleSwitches, canonicalise};
 
@@ -99,13 +108,17 @@ mod tests {
         let endpoint = classify("/api/explore/v2.1/catalog/datasets/x/records").unwrap();
         let raw = RawQuery::parse(&format!("limit={number}")).unwrap();
         let query = canonicalise(&endpoint, raw, &RuleSwitches::default()).unwrap().query;
-        CacheKey::new("box", &Partition::Anonymous, &endpoint, &query, None, &[])
+        CacheKey::new("box", "https://portal.example", &Partition::Anonymous, &endpoint, &query, None, &[])
     }
 
     fn response(bytes: usize) -> Arc<StoredResponse> {
         let lifetime = Lifetime { fresh: Duration::from_secs(60), stale: Duration::from_secs(60) };
-        let body = Representation::identity(Bytes::from(vec![b'x'; bytes]));
-        Arc::new(StoredResponse::new(StatusCode::OK, HeaderMap::new(), body, Duration::ZERO, lifetime))
+        let body = Bytes::from(vec![b'x'; bytes]);
+        let inspected = Inspection::of(&body, None);
+        let body = Representation::new(Received::Bytes(body), Coding::Identity, &inspected);
+        let about = About { portal: "box".to_owned(), dataset: None, family: "records", target: "/x".to_owned() };
+        let now = Clock::manual(Timestamp::UNIX_EPOCH).read();
+        Arc::new(StoredResponse::new(StatusCode::OK, &HeaderMap::new(), body, about, now, lifetime))
     }
 
     #[test]
@@ -114,21 +127,11 @@ mod tests {
         for number in 0..1_000 {
             store.insert(key(number), response(10_000));
         }
-        store.responses.run_pending_tasks();
-        let (entries, bytes) = (store.responses.entry_count(), store.responses.weighted_size());
+        store.0.run_pending_tasks();
+        let (entries, bytes) = (store.0.entry_count(), store.0.weighted_size());
         assert!(bytes <= 1 << 20 && (50..=110).contains(&entries), "{entries} entries, {bytes} bytes");
         store.insert(key(0), response(2 << 20));
-        store.responses.run_pending_tasks();
+        store.0.run_pending_tasks();
         assert!(store.get(&key(0)).is_none(), "what is larger than the store is not stored");
-    }
-
-    #[test]
-    fn a_question_whose_answer_is_too_large_has_nothing_stored_until_it_has() {
-        let store = MemoryStore::new(NonZeroU64::new(1 << 20).unwrap());
-        store.insert(key(1), response(1));
-        store.mark_too_large(key(1));
-        assert!(store.get(&key(1)).is_none() && store.is_too_large(&key(1)));
-        store.insert(key(1), response(1));
-        assert!(store.get(&key(1)).is_some() && !store.is_too_large(&key(1)));
     }
 }

@@ -40,7 +40,26 @@ impl NotStored {
     }
 }
 
-/// Judges a whole answer to an anonymous GET. `body` is the decoded body.
+/// The two ends of a decoded body: all that is looked at, because some bodies are too large to be held.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends<'a> {
+    /// At least the first [`Ends::ENOUGH`] bytes, or all of it.
+    pub start: &'a [u8],
+    /// At least the last [`Ends::ENOUGH`] bytes, or all of it.
+    pub end: &'a [u8],
+}
+
+impl<'a> Ends<'a> {
+    /// Bytes of each end that are looked at. White space around a document is shorter.
+    pub const ENOUGH: usize = 64;
+
+    /// Of a body that is here.
+    pub fn of(body: &'a [u8]) -> Self {
+        Self { start: body, end: body }
+    }
+}
+
+/// Judges a whole answer to an anonymous GET.
 ///
 /// # Errors
 ///
@@ -49,22 +68,13 @@ pub fn storable(
     endpoint: &Endpoint,
     status: StatusCode,
     fields: &HeaderMap,
-    body: &[u8],
+    body: Ends<'_>,
     settings: &config::Cache,
 ) -> Result<Lifetime, NotStored> {
-    let lifetime = match status {
-        StatusCode::OK => {
-            if !right_shape(endpoint, fields, body) {
-                return Err(NotStored::WrongShape);
-            }
-            Lifetime { fresh: fresh_for(endpoint.lifetime_class(), &settings.lifetimes), stale: settings.stale_if_error }
-        }
-        // A 404 of a dataset can be a matter of permission, and a 400 is one until the next release: brief, and never stale.
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
-            Lifetime { fresh: settings.negative_lifetime, stale: Duration::ZERO }
-        }
-        _ => return Err(NotStored::Status),
-    };
+    let lifetime = lifetime(endpoint, status, settings).ok_or(NotStored::Status)?;
+    if status == StatusCode::OK && !right_shape(endpoint, fields, body) {
+        return Err(NotStored::WrongShape);
+    }
     if fields.get_all(VARY).iter().any(varies_unforeseen) {
         return Err(NotStored::Varies);
     }
@@ -72,6 +82,20 @@ pub fn storable(
         return Err(NotStored::NoLifetime);
     }
     Ok(lifetime)
+}
+
+/// How long an answer of this status serves; none if it is one that is not stored.
+pub fn lifetime(endpoint: &Endpoint, status: StatusCode, settings: &config::Cache) -> Option<Lifetime> {
+    match status {
+        StatusCode::OK => {
+            Some(Lifetime { fresh: fresh_for(endpoint.lifetime_class(), &settings.lifetimes), stale: settings.stale_if_error })
+        }
+        // A 404 of a dataset can be a matter of permission, and a 400 is one until the next release: brief, and never stale.
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
+            Some(Lifetime { fresh: settings.negative_lifetime, stale: Duration::ZERO })
+        }
+        _ => None,
+    }
 }
 
 fn fresh_for(class: LifetimeClass, lifetimes: &config::Lifetimes) -> Duration {
@@ -98,18 +122,18 @@ fn varies_unforeseen(value: &HeaderValue) -> bool {
         .any(|name| !FORESEEN.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
-fn right_shape(endpoint: &Endpoint, fields: &HeaderMap, body: &[u8]) -> bool {
+fn right_shape(endpoint: &Endpoint, fields: &HeaderMap, body: Ends<'_>) -> bool {
     if !right_kind(endpoint, fields) {
         return false;
     }
     if !is_json(endpoint) {
         // An empty file is a file, and a catalogue service may have nothing to say; data without a byte are none.
-        return !body.is_empty() || matches!(endpoint.family(), Family::Attachment | Family::File);
+        return !body.start.is_empty() || matches!(endpoint.family(), Family::Attachment | Family::File);
     }
-    let trimmed = body.trim_ascii();
+    let (start, end) = (body.start.trim_ascii_start(), body.end.trim_ascii_end());
     // Not parsed: the portal writes `NaN` on some datasets, which no parser takes and every client gets (docs/portal.md#nan).
-    let framed = matches!((trimmed.first(), trimmed.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')));
-    framed && !is_error_document(trimmed)
+    let framed = matches!((start.first(), end.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')));
+    framed && !is_error_document(start)
 }
 
 /// Whether the head of a 200 announces what the endpoint gives: all that is known of one that is too large to be looked at.
@@ -131,7 +155,7 @@ fn is_json(endpoint: &Endpoint) -> bool {
         // v1 and downloads name their format in the query.
         ApiVersion::V1 | ApiVersion::Other => false,
         ApiVersion::V2_0 | ApiVersion::V2_1 => match endpoint.family() {
-            Family::Console | Family::Attachment => false,
+            Family::Console | Family::Attachment | Family::File => false,
             Family::Export | Family::CatalogExport => {
                 endpoint.format().is_some_and(|format| matches!(format, "json" | "geojson" | "data.json"))
             }
@@ -169,7 +193,7 @@ mod tests {
         let config = Config::load(&Overrides::default(), &Environment::default()).unwrap();
         let fields: HeaderMap =
             fields.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
-        storable(&classify(path).unwrap(), StatusCode::from_u16(status).unwrap(), &fields, body, &config.cache)
+        storable(&classify(path).unwrap(), StatusCode::from_u16(status).unwrap(), &fields, Ends::of(body), &config.cache)
     }
 
     const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");

@@ -1,15 +1,17 @@
-//! One stored response: the head as clients get it, and the body as it was received.
+//! One stored response: the head as clients get it, the body, and how long it serves.
 //!
 //! Whatever can be prepared when storing is prepared here: an answer from store copies a head and shares bytes.
 
-use std::io::Read;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::Timestamp;
 
+use crate::cache::disk::{About, Head};
 use crate::cache::freshness::{Freshness, Lifetime};
+use crate::cache::representation::{Received, Representation};
+use crate::clock::Reading;
 
 /// A whole answer of the portal, kept.
 #[derive(Debug)]
@@ -17,73 +19,75 @@ pub struct StoredResponse {
     status: StatusCode,
     fields: HeaderMap,
     body: Representation,
-    stored_at: Duration,
+    about: About,
+    born: Born,
     lifetime: Lifetime,
+    /// Somebody has said that it is of yesterday: it is stale now.
+    purged: AtomicBool,
+    /// The second of this process in which its use was noted last.
+    noted: AtomicU64,
 }
 
-/// A body in the content coding it arrived in, and in identity once somebody asked for that.
-#[derive(Debug)]
-pub struct Representation {
-    received: Bytes,
-    coding: Coding,
-    /// Made on first demand and kept; its length is known from the check that every body passes before it is stored.
-    identity: OnceLock<Bytes>,
-    identity_len: usize,
+/// When a response was received, in terms of this process.
+#[derive(Clone, Copy, Debug)]
+struct Born {
+    /// The monotonic hand when it came here.
+    here_since: Duration,
+    /// How old it was then (RFC 9111 section 4.2.3: corrected_initial_age). Not zero if another process has stored it.
+    age_then: Duration,
+    /// By the wall clock, for processes to come.
+    stored_at: Timestamp,
 }
 
-/// The content codings that a body arrives in (RFC 9110 section 8.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coding {
-    /// As it is.
-    Identity,
-    /// RFC 1952.
-    Gzip,
-}
-
-impl Representation {
-    /// A body that arrived without coding.
-    pub fn identity(body: Bytes) -> Self {
-        Self { identity_len: body.len(), received: body, coding: Coding::Identity, identity: OnceLock::new() }
-    }
-
-    /// A body that arrived gzipped, was checked whole, and decodes to `identity_len` bytes.
-    pub fn gzip(received: Bytes, identity_len: usize) -> Self {
-        Self { received, coding: Coding::Gzip, identity: OnceLock::new(), identity_len }
-    }
-
-    /// The bytes to send to a client that accepts gzip, or does not, with their coding.
-    pub fn negotiate(&self, accepts_gzip: bool) -> (Bytes, Coding) {
-        match self.coding {
-            Coding::Gzip if !accepts_gzip => (self.decoded(), Coding::Identity),
-            coding => (self.received.clone(), coding),
-        }
-    }
-
-    fn decoded(&self) -> Bytes {
-        self.identity
-            .get_or_init(|| {
-                let mut decoded = Vec::with_capacity(self.identity_len);
-                flate2::read::MultiGzDecoder::new(&self.received[..])
-                    .read_to_end(&mut decoded)
-                    .expect("a body is decoded and checked before it is stored");
-                decoded.into()
-            })
-            .clone()
-    }
-
-    /// Memory it takes, the decoded form counted whether it exists or not: a store must not grow by being read.
-    fn weight(&self) -> usize {
-        match self.coding {
-            Coding::Identity => self.received.len(),
-            Coding::Gzip => self.received.len() + self.identity_len,
-        }
-    }
-}
+/// The wall clock may go back this far between two processes without making a response suspect.
+const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
 
 impl StoredResponse {
-    /// Keeps an answer whose last byte arrived at `stored_at` on the clock's monotonic hand. `fields` are those of clients.
-    pub fn new(status: StatusCode, fields: HeaderMap, body: Representation, stored_at: Duration, lifetime: Lifetime) -> Self {
-        Self { status, fields: of_its_own(&fields), body, stored_at, lifetime }
+    /// Keeps an answer whose last byte has just arrived. `fields` are those of clients.
+    pub fn new(status: StatusCode, fields: &HeaderMap, body: Representation, about: About, now: Reading, lifetime: Lifetime) -> Self {
+        let born = Born { here_since: now.elapsed, age_then: Duration::ZERO, stored_at: now.now };
+        Self {
+            status,
+            fields: of_its_own(fields),
+            body,
+            about,
+            born,
+            lifetime,
+            purged: AtomicBool::new(false),
+            noted: AtomicU64::new(now.elapsed.as_secs()),
+        }
+    }
+
+    /// Takes over what a disk has kept. Its age is the wall clock's affair, since it may be of another process; if that clock says that the response
+    /// is of the future, nobody knows its age, and it is not fresh.
+    pub fn from_disk(head: Head, received: Received, about: About, now: Reading, lifetime: Lifetime, purged: bool) -> Self {
+        let age = now.now.duration_since(head.stored_at);
+        let age_then = if age < -SKEW { lifetime.fresh } else { Duration::try_from(age).unwrap_or_default() };
+        let born = Born { here_since: now.elapsed, age_then, stored_at: head.stored_at };
+        let body = Representation::known(received, head.coding, head.identity_len, head.digest, head.links);
+        Self {
+            status: head.status,
+            fields: head.fields,
+            body,
+            about,
+            born,
+            lifetime,
+            purged: AtomicBool::new(purged),
+            noted: AtomicU64::new(now.elapsed.as_secs()),
+        }
+    }
+
+    /// What a disk keeps of it beside the body.
+    pub fn head(&self) -> Head {
+        Head {
+            status: self.status,
+            fields: self.fields.clone(),
+            coding: self.body.coding(),
+            identity_len: self.body.identity_len(),
+            digest: self.body.digest(),
+            links: self.body.links(),
+            stored_at: self.born.stored_at,
+        }
     }
 
     /// The portal's status.
@@ -101,26 +105,47 @@ impl StoredResponse {
         &self.body
     }
 
+    /// What it is an answer to.
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
     /// How long it answers.
     pub fn lifetime(&self) -> Lifetime {
         self.lifetime
     }
 
-    /// Current age (RFC 9111 section 4.2.3): resident time alone, because the portal is an origin server and sends no `Age`. Measured on
-    /// the monotonic hand, so that a wall clock that jumps makes nothing older or younger.
+    /// Makes it stale, for all who hold it.
+    pub fn purge(&self) {
+        self.purged.store(true, Ordering::Release);
+    }
+
+    /// Whether the disk is to hear that it was used: once a minute, so that a hit costs no more than a look at a number, and what is hot in memory
+    /// does not grow old on disk.
+    pub fn is_used_again(&self, elapsed: Duration) -> bool {
+        let noted = self.noted.load(Ordering::Relaxed);
+        let now = elapsed.as_secs();
+        now >= noted.saturating_add(60) && self.noted.compare_exchange(noted, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Current age (RFC 9111 section 4.2.3): the portal is an origin server and sends no `Age`. Since it came here it is measured on the
+    /// monotonic hand, so that a wall clock that jumps makes nothing older or younger.
     pub fn age(&self, elapsed: Duration) -> Duration {
-        elapsed.saturating_sub(self.stored_at)
+        self.born.age_then.saturating_add(elapsed.saturating_sub(self.born.here_since))
     }
 
     /// Whether it may answer now.
     pub fn freshness(&self, elapsed: Duration) -> Freshness {
-        Freshness::of(self.age(elapsed), self.lifetime)
+        match Freshness::of(self.age(elapsed), self.lifetime) {
+            Freshness::Fresh { .. } if self.purged.load(Ordering::Acquire) => Freshness::of(self.lifetime.fresh, self.lifetime),
+            freshness => freshness,
+        }
     }
 
     /// Bytes of memory it accounts for.
     pub fn weight(&self) -> usize {
         let head: usize = self.fields.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_OVERHEAD).sum();
-        size_of::<Self>() + head + self.body.weight()
+        size_of::<Self>() + head + self.about.weight() + self.body.weight()
     }
 }
 
@@ -141,37 +166,36 @@ const FIELD_OVERHEAD: usize = 96;
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use bytes::Bytes;
 
     use super::*;
+    use crate::cache::inspection::Inspection;
+    use crate::cache::representation::Coding;
+    use crate::clock::Clock;
 
-    fn gzip(text: &[u8]) -> Bytes {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(text).unwrap();
-        encoder.finish().unwrap().into()
+    const LIFETIME: Lifetime = Lifetime { fresh: Duration::from_secs(600), stale: Duration::from_secs(60) };
+
+    fn about() -> About {
+        About { portal: "box".to_owned(), dataset: None, family: "records", target: "/x".to_owned() }
     }
 
-    #[test]
-    fn a_gzipped_body_is_sent_as_received_or_decoded_once() {
-        let text = b"des \xc3\xa9coles ".repeat(100);
-        let received = gzip(&text);
-        let body = Representation::gzip(received.clone(), text.len());
-        assert_eq!(body.negotiate(true), (received, Coding::Gzip));
-        let (first, coding) = body.negotiate(false);
-        assert_eq!((&first[..], coding), (&text[..], Coding::Identity));
-        assert_eq!(body.negotiate(false).0.as_ptr(), first.as_ptr(), "decoded once");
+    fn stored(clock: &Clock, fields: &HeaderMap) -> StoredResponse {
+        let body = Bytes::from_static(b"a");
+        let inspected = Inspection::of(&body, None);
+        let body = Representation::new(Received::Bytes(body), Coding::Identity, &inspected);
+        StoredResponse::new(StatusCode::OK, fields, body, about(), clock.read(), LIFETIME)
     }
 
-    #[test]
-    fn decoding_on_demand_does_not_change_the_weight() {
-        let text = vec![b'a'; 10_000];
-        let lifetime = Lifetime { fresh: Duration::ZERO, stale: Duration::ZERO };
-        let stored =
-            StoredResponse::new(StatusCode::OK, HeaderMap::new(), Representation::gzip(gzip(&text), text.len()), Duration::ZERO, lifetime);
-        let before = stored.weight();
-        stored.body().negotiate(false);
-        assert_eq!(stored.weight(), before);
-        assert!(before > text.len());
+    fn found_again(head: Head, clock: &Clock) -> StoredResponse {
+        StoredResponse::from_disk(head, Received::Bytes(Bytes::from_static(b"a")), about(), clock.read(), LIFETIME, false)
+    }
+
+    fn clock(now: &str) -> Clock {
+        Clock::manual(now.parse().unwrap())
+    }
+
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
     #[test]
@@ -179,23 +203,50 @@ mod tests {
         let buffer = Bytes::from(b"application/json and whatever else was read with it".to_vec());
         let value = HeaderValue::from_maybe_shared(buffer.slice(..16)).unwrap();
         let fields = HeaderMap::from_iter([(http::header::CONTENT_TYPE, value)]);
-        let body = Representation::identity(Bytes::new());
-        let stored = StoredResponse::new(StatusCode::OK, fields, body, Duration::ZERO, Lifetime::default());
+        let stored = stored(&clock("2026-03-01T10:00:00Z"), &fields);
+        drop(fields);
         assert_eq!(stored.fields()[http::header::CONTENT_TYPE], "application/json");
         assert!(buffer.is_unique());
     }
 
     #[test]
-    fn age_never_goes_below_zero() {
-        let lifetime = Lifetime { fresh: Duration::from_secs(1), stale: Duration::ZERO };
-        let stored = StoredResponse::new(
-            StatusCode::OK,
-            HeaderMap::new(),
-            Representation::identity(Bytes::new()),
-            Duration::from_secs(10),
-            lifetime,
-        );
-        assert_eq!(stored.age(Duration::from_secs(9)), Duration::ZERO);
-        assert_eq!(stored.age(Duration::from_secs(12)), Duration::from_secs(2));
+    fn age_is_measured_on_the_monotonic_hand_and_never_below_zero() {
+        let clock = clock("2026-03-01T10:00:00Z");
+        clock.advance(s(10));
+        let stored = stored(&clock, &HeaderMap::new());
+        assert_eq!(stored.age(s(9)), Duration::ZERO);
+        clock.leap(jiff::SignedDuration::from_hours(-5));
+        clock.advance(s(7));
+        assert_eq!(stored.age(clock.read().elapsed), s(7));
+    }
+
+    #[test]
+    fn another_process_goes_on_counting_where_the_wall_clock_says() {
+        let first = clock("2026-03-01T10:00:00Z");
+        let head = stored(&first, &HeaderMap::new()).head();
+        for (now, age, freshness) in [
+            ("2026-03-01T10:05:00Z", s(300), Freshness::Fresh { ttl: s(300) }),
+            ("2026-03-01T10:10:30Z", s(630), Freshness::Stale { by: s(30) }),
+            ("2026-03-01T12:00:00Z", s(7200), Freshness::Expired),
+            ("2026-03-01T09:59:59Z", s(0), Freshness::Fresh { ttl: s(600) }),
+            // The wall clock was put back meanwhile: nobody knows how old it is.
+            ("2026-03-01T08:00:00Z", s(600), Freshness::Stale { by: s(0) }),
+        ] {
+            let second = clock(now);
+            let again = found_again(head.clone(), &second);
+            let elapsed = second.read().elapsed;
+            assert_eq!((again.age(elapsed), again.freshness(elapsed)), (age, freshness), "{now}");
+            second.advance(s(5));
+            assert_eq!(again.age(second.read().elapsed), age + s(5));
+            assert_eq!(again.head().stored_at, head.stored_at);
+        }
+    }
+
+    #[test]
+    fn what_is_purged_is_stale_at_once() {
+        let clock = clock("2026-03-01T10:00:00Z");
+        let stored = stored(&clock, &HeaderMap::new());
+        stored.purge();
+        assert_eq!(stored.freshness(Duration::ZERO), Freshness::Stale { by: Duration::ZERO });
     }
 }

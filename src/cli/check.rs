@@ -42,6 +42,9 @@ impl fmt::Display for Summary<'_> {
         }
         let listen = &config.listen;
         writeln!(f, "\naddresses\n  mirror  {}\n  admin   {}", listen.mirror, listen.admin)?;
+        if let Some(public) = &listen.public_url {
+            writeln!(f, "  public  {}", public.as_str().trim_end_matches('/'))?;
+        }
         writeln!(f, "\ndata\n  {}", config.data.display())?;
         writeln!(f, "\nbudget, calls per UTC day")?;
         budget_table(config, f)?;
@@ -49,8 +52,9 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "\ncache")?;
         writeln!(
             f,
-            "  memory {}, bodies up to {} stored",
+            "  memory {}, disk {}; bodies over {} are passed on while they arrive",
             size_text(cache.memory_bytes.get()),
+            if cache.disk_bytes == 0 { "none".to_owned() } else { size_text(cache.disk_bytes) },
             size_text(cache.buffer_limit.get() as u64)
         )?;
         writeln!(
@@ -96,6 +100,12 @@ impl fmt::Display for Summary<'_> {
 fn portal_details(portal: &Portal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if !portal.hosts.is_empty() {
         write!(f, "  hosts {}", portal.hosts.join(", "))?;
+    }
+    if let Some(public) = &portal.public_url {
+        write!(f, "  known as {}", public.as_str().trim_end_matches('/'))?;
+    }
+    if !portal.rewrite_links {
+        write!(f, "  links stay the portal's")?;
     }
     match portal.same_as_anonymous.len() {
         0 => {}

@@ -133,6 +133,7 @@ fn value_of(value: &DeValue<'_>) -> Value {
         DeValue::String(text) => Value::Text(text.to_string()),
         // Out of range of every setting: saturating keeps it so.
         DeValue::Integer(number) => Value::Integer(i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(i128::MAX)),
+        DeValue::Boolean(on) => Value::Switch(*on),
         DeValue::Array(items) => Value::List(items.iter().map(|item| value_of(item.get_ref())).collect()),
         other => Value::Other(other.type_str()),
     }

@@ -11,13 +11,14 @@ use std::time::Duration;
 use super::environment::is_root;
 use super::faults::{Mistake, Place};
 use super::layers::Layers;
-use super::values::{address, contact, count, duration, log_filter, log_format, positive_duration, size, size_text};
+use super::values::{address, contact, count, duration, log_filter, log_format, positive_duration, public_url, size, size_text};
 use super::{Budget, Cache, Config, Lifetimes, Listen, LogFormat, Origin, Telemetry};
 // Whether a file of authorities or a proxy variable can be used is asked of what will use it, so that the answers cannot differ.
 use crate::origin::{ProxyFault, authorities, proxy_for};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 /// hyper panics below this size of its read buffer.
 const SMALLEST_HEAD: u64 = 8 * KIB;
@@ -49,6 +50,7 @@ pub(super) fn listen(layers: &mut Layers<'_>) -> Listen {
         max_head_bytes: bytes(layers.read_or("listen.max_head_bytes", size(SMALLEST_HEAD..=16 * MIB), 64 * KIB)),
         max_target_bytes: bytes(layers.read_or("listen.max_target_bytes", size(256..=LONGEST_TARGET), 16 * KIB)),
         shutdown_deadline: layers.read_or("listen.shutdown_deadline", duration, seconds(30)),
+        public_url: layers.read("listen.public_url", public_url),
     }
 }
 
@@ -85,7 +87,12 @@ pub(super) fn cache(layers: &mut Layers<'_>) -> Cache {
     let memory_bytes = layers.read_or("cache.memory_bytes", size(MIB..=16 * TIB), 256 * MIB);
     Cache {
         memory_bytes: NonZeroU64::new(memory_bytes).unwrap_or(NonZeroU64::MIN),
+        disk_bytes: layers.read_or("cache.disk_bytes", size(0..=16 * TIB), 10 * GIB),
+        disk_entries: layers.read_or("cache.disk_entries", count(1..=100_000_000), 1_000_000).into(),
+        disk_free_bytes: layers.read_or("cache.disk_free_bytes", size(0..=16 * TIB), GIB),
         buffer_limit: nonzero(layers.read_or("cache.buffer_limit", size(KIB..=1024 * MIB), 256 * KIB)),
+        // Half of it is nothing to anybody, and the call is spent: what a connection brings in minutes is worth its end.
+        finish_limit: layers.read_or("cache.finish_limit", size(0..=16 * TIB), 512 * MIB),
         lifetimes: lifetimes(layers),
         // Users of the calendar keep it for a week to a month themselves.
         stale_if_error: layers.read_or("cache.stale_if_error", duration, seconds(7 * 24 * 3600)),
@@ -140,6 +147,11 @@ pub(super) fn check_together(config: &Config, layers: &mut Layers<'_>) {
     if limit > memory {
         let wrong = format!("{} is more than cache.memory_bytes ({})", size_text(limit), size_text(memory));
         layers.refuse("cache.buffer_limit", wrong, "lower it, or raise cache.memory_bytes");
+    }
+    let disk = config.cache.disk_bytes;
+    if disk != 0 && limit > disk {
+        let wrong = format!("{} is more than cache.disk_bytes ({})", size_text(limit), size_text(disk));
+        layers.refuse("cache.buffer_limit", wrong, "lower it, or raise cache.disk_bytes, or set that to 0 for no disk at all");
     }
     let origin = &config.origin;
     for (key, part) in [("origin.connect_timeout", origin.connect_timeout), ("origin.first_byte_timeout", origin.first_byte_timeout)] {

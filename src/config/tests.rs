@@ -226,3 +226,24 @@ fn a_proxy_that_calls_cannot_go_through_is_a_fault_of_its_variable() {
     assert!(found[0].starts_with("environment ALL_PROXY: the proxy of calls: ALL_PROXY names a socks5 proxy"), "{found:#?}");
     assert!(!found[0].contains("hunter2"));
 }
+
+#[test]
+fn the_mirrors_own_addresses_and_the_disk_are_settings_with_bounds() {
+    let file = "[listen]\npublic_url = \"https://o.example/data\"\n[[portal]]\nrewrite_links = false\npublic_url = \"http://e.example\"\n[cache]\ndisk_bytes = 0\n";
+    let config = load(file, [], Overrides::default()).unwrap();
+    assert_eq!(config.listen.public_url.unwrap().as_str(), "https://o.example/data");
+    assert!(!config.portals[0].rewrite_links && config.portals[0].public_url.is_some());
+    assert_eq!(config.cache.disk_bytes, 0);
+    let found =
+        faults("[listen]\npublic_url = \"ftp://me:hunter2@x\"\n[cache]\ndisk_bytes = \"1 KiB\"\n[[portal]]\nrewrite_links = \"no\"\n");
+    let starts = [
+        "f.toml:2: listen.public_url: the URL is neither http nor https",
+        "f.toml:6: portal.rewrite_links: \"no\" is neither true nor false -> write true or false",
+        "default: cache.buffer_limit: 256 KiB is more than cache.disk_bytes (1 KiB)",
+    ];
+    assert_eq!(found.len(), starts.len(), "{found:#?}");
+    for start in starts {
+        assert!(found.iter().any(|fault| fault.starts_with(start)), "{start} in {found:#?}");
+    }
+    assert!(!found.concat().contains("hunter2"));
+}

@@ -13,6 +13,8 @@ use url::Url;
 
 use super::LogFormat;
 use super::faults::Mistake;
+// Whether links can begin with an address is asked of what writes them.
+use crate::portal::links::Base;
 
 /// Longer times are slips of the pen, and short enough that no sum of them leaves the range of an instant.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -26,6 +28,8 @@ pub(super) enum Value {
     Plain(String),
     /// A TOML integer, in decimal.
     Integer(i128),
+    /// A TOML boolean.
+    Switch(bool),
     /// A TOML array.
     List(Vec<Value>),
     /// Anything else, by the name of its type.
@@ -53,6 +57,7 @@ impl Value {
         match self {
             Self::Text(text) | Self::Plain(text) => shown(text),
             Self::Integer(number) => number.to_string(),
+            Self::Switch(on) => on.to_string(),
             Self::List(_) => "a list".to_owned(),
             Self::Other(kind) => (*kind).to_owned(),
         }
@@ -237,21 +242,43 @@ pub(super) fn portal_name(value: &Value) -> Result<String, Mistake> {
     Ok(text.to_owned())
 }
 
-/// A portal's origin. What stands before an `@` may be a password and is not repeated.
+/// Yes or no.
+pub(super) fn switch(value: &Value) -> Result<bool, Mistake> {
+    match value {
+        Value::Switch(on) => Ok(*on),
+        other => Err(Mistake::new(format!("{} is neither true nor false", other.shown()), "write true or false, without quotation marks")),
+    }
+}
+
+/// A portal's origin.
 pub(super) fn origin(value: &Value) -> Result<Url, Mistake> {
     const RIGHT: &str = "write scheme, host and, if need be, port, such as \"https://data.education.gouv.fr\"";
+    let url = address_of_a_server(value, RIGHT)?;
+    if url.path() != "/" {
+        return Err(Mistake::new(format!("{} has a path", value.shown()), RIGHT));
+    }
+    Ok(url)
+}
+
+/// An address by which the mirror is known. Where another server stands in front, that may have given it a path.
+pub(super) fn public_url(value: &Value) -> Result<Url, Mistake> {
+    const RIGHT: &str = "write scheme, host and, if need be, port and path, such as \"https://opendata.intra.example\"";
+    let url = address_of_a_server(value, RIGHT)?;
+    Base::parse(url.as_str()).map_err(|fault| Mistake::new(format!("{}: {fault}", value.shown()), RIGHT))?;
+    Ok(url)
+}
+
+/// Scheme, host, port and path. What stands before an `@` may be a password and is not repeated.
+fn address_of_a_server(value: &Value, right: &str) -> Result<Url, Mistake> {
     let text = expected_text(value)?;
     let name = if text.contains('@') { "the URL".to_owned() } else { value.shown() };
-    let mistake = |what: &str| Err(Mistake::new(format!("{name} {what}"), RIGHT));
+    let mistake = |what: &str| Err(Mistake::new(format!("{name} {what}"), right));
     let Ok(url) = Url::parse(text) else { return mistake("is not an absolute URL") };
     if !matches!(url.scheme(), "http" | "https") {
         return mistake("is neither http nor https");
     }
     if !url.username().is_empty() || url.password().is_some() {
         return mistake("has a user name or password");
-    }
-    if url.path() != "/" {
-        return mistake("has a path");
     }
     if url.query().is_some() || url.fragment().is_some() {
         return mistake("has a query or fragment");

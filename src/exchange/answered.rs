@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use http::header::AGE;
+use http::header::{AGE, HOST};
 use http::request::Parts;
-use http::{HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::Mirror;
 use crate::cache::stored_response::StoredResponse;
 use crate::error::Error;
 use crate::portal::Portal;
+use crate::portal::links::{self, Base};
 use crate::request::question::Question;
 use crate::response::cache_status::CacheStatus;
 use crate::response::fields;
@@ -22,6 +23,8 @@ use crate::response::from_stored::{self, Form};
 pub(super) struct Asker<'a> {
     /// The portal that is asked.
     pub(super) portal: &'a Arc<Portal>,
+    /// The part of the path that chose the portal, such as `/sports`, or nothing.
+    pub(super) prefix: &'a str,
     /// What is asked.
     pub(super) question: &'a Question,
     /// The request, for what its client accepts.
@@ -72,17 +75,36 @@ impl Answered {
     }
 }
 
-impl Asker<'_> {
-    /// The form in which the answer is taken.
-    pub(super) fn form(&self) -> Form<'_> {
-        Form::of(self.question, self.head)
+impl<'a> Asker<'a> {
+    /// The form in which an answer with these fields is taken; `linked` says whether it may carry links to the portal.
+    pub(super) fn form(&self, status: StatusCode, fields: &HeaderMap, linked: bool) -> Form<'a> {
+        let positions = if linked { self.portal.positions(self.question, status, fields) } else { None };
+        let relinking = positions.and_then(|positions| self.portal.relinking(positions, self.base()?));
+        Form::of(self.question, self.head, relinking)
+    }
+
+    /// The address under which this client, and whoever it hands a link to, finds the portal's mirror.
+    fn base(&self) -> Option<Base> {
+        self.portal.base(self.head.headers.get(HOST), self.prefix)
+    }
+
+    /// Lets the links in a head lead here.
+    pub(super) fn relink(&self, fields: &mut HeaderMap) {
+        // Nearly all heads have none, and an address takes its time.
+        if links::in_fields(fields)
+            && let Some(base) = self.base()
+        {
+            self.portal.relink(fields, &base);
+        }
     }
 }
 
 impl Mirror {
     /// An answer from store, or from a fill that this request waited for.
     pub(super) fn serve_stored(&self, asker: Asker<'_>, stored: &StoredResponse, status: CacheStatus, cost: u8) -> Answered {
-        let mut response = from_stored::respond(stored, asker.form(), &status);
+        let form = asker.form(stored.status(), stored.fields(), stored.body().links().is_some());
+        let mut response = from_stored::respond(stored, asker.head, &form, &status);
+        asker.relink(response.headers_mut());
         // RFC 9111 section 5.1: `Age` says that the answer was not made for this request.
         if !matches!(status, CacheStatus::Forwarded { collapsed: false, .. }) {
             response.headers_mut().insert(AGE, HeaderValue::from(stored.age(self.clock.read().elapsed).as_secs()));

@@ -1,28 +1,31 @@
 //! Reserve → fetch → store: the way to the portal, taken by one task for all who wait, or by a client for itself.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 
 use crate::budget::{Purpose, Refused, Reservation};
+use crate::cache::disk::About;
 use crate::cache::fill::Lead;
+use crate::cache::inspection::{Inspected, Inspection};
 use crate::cache::key::CacheKey;
 use crate::cache::lookup::Lookup;
-use crate::cache::storable::{NotStored, right_kind, storable};
-use crate::cache::stored_response::{Representation, StoredResponse};
+use crate::cache::representation::{self, Received, Representation};
+use crate::cache::storable::{Ends, NotStored, storable};
+use crate::cache::stored_response::StoredResponse;
 use crate::error::Error;
 use crate::exchange::Mirror;
 use crate::exchange::answered::Failure;
+use crate::exchange::large::{self, Large};
 use crate::origin::{self, Answer, Call, Coding, Completed};
 use crate::portal::{Portal, look};
 use crate::request::question::Question;
 use crate::response::cache_status::WhyStale;
 use crate::response::fields;
 
-/// How a fill ended. All who wait hear the same.
+/// How a fill ended, or goes on. All who wait hear the same.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// Another fill had ended between the look-up and the lead: no call was made.
@@ -30,7 +33,7 @@ pub enum Outcome {
         /// What it stored.
         stored: Arc<StoredResponse>,
         /// What is left of the freshness lifetime.
-        ttl: Duration,
+        ttl: std::time::Duration,
     },
     /// A whole answer, which all may share.
     Whole {
@@ -39,28 +42,21 @@ pub enum Outcome {
         /// Whether it was stored, or why not.
         stored: Result<(), NotStored>,
     },
-    /// An answer larger than is kept: a stream for one.
-    TooLarge(Arc<Stream>),
+    /// A large answer, which all may read while it arrives.
+    Arriving(Arc<Large>),
     /// No call left.
     Refused(Refused),
     /// The call left, or tried to, and brought nothing whole.
     Failed(Arc<origin::Error>),
 }
 
-/// A body under way that the first asker takes.
+/// An answer that was completed, or is too large for that.
 #[derive(Debug)]
-pub struct Stream {
-    status: StatusCode,
-    /// Whether it can be what was asked for, by its head.
-    right: bool,
-    answer: Mutex<Option<Answer>>,
-}
-
-impl Stream {
-    /// The stream, for whoever comes first.
-    pub fn take(&self) -> Option<Answer> {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+pub(super) enum Buffered {
+    /// What became of it.
+    Done(Outcome),
+    /// More than is buffered, with what was read of it.
+    Larger(Box<Answer>),
 }
 
 /// Whether a call was charged for a fill, once it was: an asker that does not wait for the outcome cannot learn it from there.
@@ -81,7 +77,7 @@ impl Outcome {
             Self::Refused(refused) => Some(WhyStale::Refused { reason: refused.reason() }),
             Self::Failed(_) => Some(WhyStale::FillFailed { status: None }),
             Self::Whole { response, stored } => worse(response.status(), *stored != Err(NotStored::WrongShape)),
-            Self::TooLarge(stream) => worse(stream.status, stream.right),
+            Self::Arriving(large) => worse(large.status, large.right),
             Self::Found { .. } => None,
         }
     }
@@ -89,7 +85,7 @@ impl Outcome {
     /// Whether a call was charged for it.
     pub(super) fn is_charged(&self) -> bool {
         match self {
-            Self::Whole { .. } | Self::TooLarge(_) => true,
+            Self::Whole { .. } | Self::Arriving(_) => true,
             Self::Found { .. } | Self::Refused(_) => false,
             Self::Failed(error) => error.is_charged(),
         }
@@ -104,13 +100,13 @@ fn worse(status: StatusCode, right: bool) -> Option<WhyStale> {
 }
 
 /// The portal has withdrawn the answer: what is stored is not to be had from it any more.
-fn is_withdrawal(status: StatusCode) -> bool {
+pub(super) fn is_withdrawal(status: StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 403 | 404 | 410)
 }
 
 /// Runs the fill that `lead` stands for.
 pub(super) async fn run(mirror: Arc<Mirror>, portal: Arc<Portal>, question: Question, lead: Lead<CacheKey, Outcome>, charged: Charged) {
-    if let Lookup::Fresh { stored, ttl } = Lookup::of(&mirror.memory, lead.key(), mirror.clock.read().elapsed) {
+    if let Lookup::Fresh { stored, ttl } = mirror.look_up(&portal, &question, lead.key()).await {
         return lead.finish(Outcome::Found { stored, ttl });
     }
     let reservation = tokio::select! {
@@ -124,7 +120,10 @@ pub(super) async fn run(mirror: Arc<Mirror>, portal: Arc<Portal>, question: Ques
     };
     charged.0.store(true, Ordering::Release);
     let outcome = match portal.client.fetch(call(&question), reservation).await {
-        Ok(answer) => store(&mirror, &question, lead.key(), answer).await,
+        Ok(answer) => match store(&mirror, &portal, &question, lead.key(), answer).await {
+            Buffered::Done(outcome) => outcome,
+            Buffered::Larger(answer) => return large::receive(&mirror, &portal, &question, lead, *answer).await,
+        },
         Err(error) => Outcome::Failed(Arc::new(error)),
     };
     if let Outcome::Failed(error) = &outcome {
@@ -159,56 +158,61 @@ fn call(question: &Question) -> Call {
 }
 
 /// Completes an answer and stores it, if it is whole, right and small enough.
-pub(super) async fn store(mirror: &Mirror, question: &Question, key: &CacheKey, answer: Answer) -> Outcome {
+pub(super) async fn store(mirror: &Mirror, portal: &Portal, question: &Question, key: &CacheKey, answer: Answer) -> Buffered {
     let Answer { status, mut headers, coding, delimited, body, content_length } = answer;
     let received = match body.complete(mirror.cache.buffer_limit.get()).await {
         Ok(Completed::Whole(received)) => received,
         Ok(Completed::Larger(body)) => {
-            let right = right_kind(&question.endpoint, &headers);
-            if status == StatusCode::OK && right {
-                mirror.memory.mark_too_large(key.clone());
-            } else if is_withdrawal(status) {
-                mirror.memory.remove(key);
-            }
-            let answer = Answer { status, headers, coding, delimited, body, content_length };
-            return Outcome::TooLarge(Arc::new(Stream { status, right, answer: Mutex::new(Some(answer)) }));
+            return Buffered::Larger(Box::new(Answer { status, headers, coding, delimited, body, content_length }));
         }
-        Err(error) => return Outcome::Failed(Arc::new(error)),
+        Err(error) => return Buffered::Done(Outcome::Failed(Arc::new(error))),
     };
-    let (body, identity) = match proven(received, &coding) {
+    let links = portal.links_in(question, status, &headers);
+    let (body, identity) = match proven(received, &coding, |identity| Inspection::of(identity, links)) {
         Ok(proven) => proven,
-        Err(error) => return Outcome::Failed(Arc::new(error)),
+        Err(error) => return Buffered::Done(Outcome::Failed(Arc::new(error))),
     };
     let judged = if delimited || coding == Coding::Gzip {
-        storable(&question.endpoint, status, &headers, &identity, &mirror.cache)
+        storable(&question.endpoint, status, &headers, Ends::of(&identity), &mirror.cache)
     } else {
         // It ended with its connection, so nothing proves that this was its end.
         Err(NotStored::Undelimited)
     };
     fields::for_clients(&mut headers, varies(question), false);
-    let lifetime = judged.unwrap_or_default();
-    let response = Arc::new(StoredResponse::new(status, headers, body, mirror.clock.read().elapsed, lifetime));
+    let (about, now) = (about(portal, question), mirror.clock.read());
+    let response = Arc::new(StoredResponse::new(status, &headers, body, about, now, judged.unwrap_or_default()));
     match judged {
-        Ok(_) => mirror.memory.insert(key.clone(), Arc::clone(&response)),
+        Ok(_) => mirror.store.insert(key.clone(), Arc::clone(&response)),
         // It ends here too, stale or not.
-        Err(_) if is_withdrawal(status) => mirror.memory.remove(key),
+        Err(_) if is_withdrawal(status) => mirror.store.remove(key),
         Err(_) => {}
     }
-    Outcome::Whole { response, stored: judged.map(drop) }
+    Buffered::Done(Outcome::Whole { response, stored: judged.map(drop) })
 }
 
-/// A whole body that is what its coding says, and its identity form.
+/// A whole body that is what its coding says, as `inspect` finds it, and its identity form.
 ///
 /// # Errors
 ///
 /// [`origin::Error::Coding`] if it is not, or if nobody here can tell.
-pub(super) fn proven(received: Bytes, coding: &Coding) -> Result<(Representation, Bytes), origin::Error> {
+pub(super) fn proven(
+    received: Bytes,
+    coding: &Coding,
+    inspect: impl FnOnce(&[u8]) -> Inspected,
+) -> Result<(Representation, Bytes), origin::Error> {
     let identity = origin::checked(&received, coding, origin::Limits::default())?;
-    let body = match coding {
-        Coding::Gzip => Representation::gzip(received, identity.len()),
-        _ => Representation::identity(received),
-    };
-    Ok((body, identity))
+    let stored_in = if *coding == Coding::Gzip { representation::Coding::Gzip } else { representation::Coding::Identity };
+    Ok((Representation::new(Received::Bytes(received), stored_in, &inspect(&identity)), identity))
+}
+
+/// What the answer to a question is an answer to.
+pub(super) fn about(portal: &Portal, question: &Question) -> About {
+    About {
+        portal: portal.name.clone(),
+        dataset: question.query.dataset.clone(),
+        family: question.endpoint.family().name(),
+        target: question.query.query.target(&question.endpoint),
+    }
 }
 
 /// What the answer depends on besides its target.

@@ -78,6 +78,7 @@ pub(super) async fn understand(portal: &Portal, path: &str, head: &Parts, body: 
     let content = if reads { Some(content(body, patience).await?) } else { None };
     let asked = Asked {
         portal: &portal.name,
+        origin: portal.url.as_str(),
         same_as_anonymous: &portal.same_as_anonymous,
         method: &head.method,
         path,

@@ -1,16 +1,37 @@
-//! Answers for one client alone: what a key unlocked, what was asked by POST, and what is too large to be kept.
+//! Answers that pass while they arrive: to one client alone (what a key unlocked, what was asked by POST, what cannot be joined), or to one of
+//! the many who read the same fill.
 
+use axum::BoxError;
 use axum::body::Body;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderValue, Method, Response, Version};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 
 use super::Mirror;
 use super::answered::{Answered, Asker, Failure};
-use super::fetch;
+use super::fetch::{self, Outcome};
+use super::large::Large;
+use crate::cache::arriving::Broken;
+use crate::cache::fill::Waiter;
+use crate::cache::inspection::Inspection;
+use crate::cache::lookup::Lookup;
 use crate::error::Error;
 use crate::origin::{self, Answer, Coding, Completed, Decoded};
 use crate::response::cache_status::{CacheStatus, Fwd};
+use crate::response::relinked::Relinked;
 use crate::response::{fields, from_stored};
+
+/// A body under way to one client, and its head.
+struct Passing {
+    status: StatusCode,
+    /// As for clients.
+    fields: HeaderMap,
+    /// Of the body as received, if the portal stated it.
+    content_length: Option<u64>,
+    coding: Coding,
+    body: Body,
+}
 
 impl Mirror {
     /// Passes an answer to the one client it was fetched for. A small one is completed and checked first, so that a broken one is a 502 and
@@ -34,13 +55,17 @@ impl Mirror {
             let (content_length, body) = (Some(received.len() as u64), received.into());
             return self.streamed(asker, Answer { status, headers, content_length, coding, delimited, body }, fwd);
         }
-        let (body, _) = fetch::proven(received, &coding).map_err(charged)?;
+        let links = asker.portal.links_in(asker.question, status, &headers);
+        let (body, _) = fetch::proven(received, &coding, |identity| Inspection::of(identity, links)).map_err(charged)?;
+        let form = asker.form(status, &headers, body.links().is_some());
         fields::for_clients(&mut headers, fetch::varies(asker.question), asker.question.is_keyed());
-        let response = from_stored::first_hand(status, headers, &body, asker.form());
+        asker.relink(&mut headers);
+        let response = from_stored::first_hand(status, headers, &body, &form);
         Ok(self.forwarded(asker, response, fwd))
     }
 
-    /// Passes an answer as it arrives. What breaks off is cut off: the client sees chunks without an end, or fewer bytes than were announced.
+    /// Passes an answer of this client's own as it arrives. What breaks off is cut off: the client sees chunks without an end, or fewer bytes
+    /// than were announced.
     ///
     /// # Errors
     ///
@@ -48,30 +73,56 @@ impl Mirror {
     pub(super) fn streamed(&self, asker: Asker<'_>, answer: Answer, fwd: Fwd) -> Result<Answered, Failure> {
         let Answer { status, mut headers, content_length, coding, body, .. } = answer;
         fields::for_clients(&mut headers, fetch::varies(asker.question), asker.question.is_keyed());
-        let form = asker.form();
-        // What cannot be decoded cannot be wrapped.
-        let wrap = form.wrap(status, &headers).filter(|_| !matches!(coding, Coding::Unknown(_)));
-        let decode = coding == Coding::Gzip && (wrap.is_some() || !form.accepts_gzip);
-        let length = content_length.filter(|_| !decode && wrap.is_none());
-        if asker.head.version < Version::HTTP_11 && length.is_none() {
+        let response = pass(asker, Passing { status, fields: headers, content_length, coding, body: Body::new(body) });
+        if asker.head.version < Version::HTTP_11 && !response.headers().contains_key(CONTENT_LENGTH) {
             return Err(Failure { error: Error::NeedsChunks, cost: 1 });
         }
-        headers.extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
-        let sent_in = match &coding {
-            Coding::Gzip if !decode => Some(HeaderValue::from_static("gzip")),
-            Coding::Unknown(coding) => HeaderValue::from_str(coding).ok(),
-            Coding::Gzip | Coding::Identity => None,
-        };
-        headers.extend(sent_in.map(|coding| (CONTENT_ENCODING, coding)));
-        let body = if decode { Body::new(Decoded::new(body)) } else { Body::new(body) };
-        let body = match wrap {
-            Some(callback) => from_stored::wrapped(callback, &mut headers, body),
-            None => body,
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
         Ok(self.forwarded(asker, response, fwd))
+    }
+
+    /// Lets a client read a fill that is under way, from its beginning; nothing, if that is gone.
+    pub(super) fn read_along(&self, asker: Asker<'_>, large: &Large, fwd: Fwd, led: bool) -> Option<Answered> {
+        let reader = large.body.join()?.reader()?;
+        let (status, fields, coding) = (large.status, large.headers.clone(), large.coding.clone());
+        let passing = Passing { status, fields, content_length: reader.size_hint().exact(), coding, body: Body::new(reader) };
+        let mut response = pass(asker, passing);
+        self.state_quota(asker.portal, &mut response);
+        Some(Answered::new(response, arriving(large, fwd, led), u8::from(led)))
+    }
+
+    /// Waits for a fill to be whole: for clients whose protocol cannot tell a whole stream from a broken one.
+    ///
+    /// # Errors
+    ///
+    /// What its call failed with if it does not become whole, [`Error::NeedsChunks`] if its length is not known even then.
+    pub(super) async fn once_whole(
+        &self,
+        asker: Asker<'_>,
+        large: &Large,
+        waiter: Waiter<Outcome>,
+        fwd: Fwd,
+        led: bool,
+    ) -> Result<Answered, Failure> {
+        let failed = |error| Failure { error, cost: u8::from(led) };
+        let broke_off = || failed(large.failure().map_or(Error::Lost, Error::Origin));
+        let body = large.body.join().ok_or_else(broke_off)?;
+        // It counts as one who wants the body from here on, and as none whose turn to read it is still to come.
+        drop(waiter);
+        body.ended().await.map_err(|broken| if matches!(broken, Broken::Unwanted) { failed(Error::NeedsChunks) } else { broke_off() })?;
+        if let Some(answered) =
+            self.read_along(asker, large, fwd, led).filter(|answered| answered.response.headers().contains_key(CONTENT_LENGTH))
+        {
+            return Ok(answered);
+        }
+        // What is decoded on its way has its length in the store.
+        let key = asker.question.key.as_ref().ok_or_else(|| failed(Error::NeedsChunks))?;
+        self.fills.over(key).await;
+        match self.look_up(asker.portal, asker.question, key).await {
+            Lookup::Fresh { stored, .. } | Lookup::Stale { stored, .. } => {
+                Ok(self.serve_stored(asker, &stored, arriving(large, fwd, led), u8::from(led)))
+            }
+            Lookup::Miss => Err(failed(Error::NeedsChunks)),
+        }
     }
 
     fn forwarded(&self, asker: Asker<'_>, mut response: Response<Body>, fwd: Fwd) -> Answered {
@@ -88,4 +139,40 @@ impl Mirror {
         }
         Answered::new(response, CacheStatus::Forwarded { fwd, status, stored: false, collapsed: false, detail: Some(detail) }, 1)
     }
+}
+
+fn arriving(large: &Large, fwd: Fwd, led: bool) -> CacheStatus {
+    CacheStatus::Forwarded { fwd, status: large.status.as_u16(), stored: false, collapsed: !led, detail: Some("arriving") }
+}
+
+/// Dresses a body for a client and undoes, rewrites and wraps it on the way.
+fn pass(asker: Asker<'_>, passing: Passing) -> Response<Body> {
+    let Passing { status, mut fields, content_length, coding, mut body } = passing;
+    // What cannot be decoded can be neither rewritten nor wrapped.
+    let readable = !matches!(coding, Coding::Unknown(_));
+    let form = asker.form(status, &fields, readable);
+    let wrap = form.wrap(status, &fields).filter(|_| readable);
+    let changed = wrap.is_some() || form.relinking.is_some();
+    let decode = coding == Coding::Gzip && (changed || !form.accepts_gzip);
+    fields.extend(content_length.filter(|_| !decode && !changed).map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
+    let sent_in = match &coding {
+        Coding::Gzip if !decode => Some(HeaderValue::from_static("gzip")),
+        Coding::Unknown(coding) => HeaderValue::from_str(coding).ok(),
+        Coding::Gzip | Coding::Identity => None,
+    };
+    fields.extend(sent_in.map(|coding| (CONTENT_ENCODING, coding)));
+    if decode {
+        body = Body::new(Decoded::new(body.map_err(BoxError::from)));
+    }
+    if let Some(relinking) = &form.relinking {
+        body = Body::new(Relinked::new(body, relinking.rewriter()));
+    }
+    if let Some(callback) = wrap {
+        body = from_stored::wrapped(callback, &mut fields, body);
+    }
+    asker.relink(&mut fields);
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = fields;
+    response
 }

@@ -13,9 +13,6 @@ use flate2::write::MultiGzDecoder;
 use http::{HeaderMap, header};
 use http_body::Frame;
 
-use super::body::Body;
-use super::error::Error;
-
 /// The content coding of a body as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Coding {
@@ -121,7 +118,8 @@ pub fn checked(received: &Bytes, coding: &Coding, limits: Limits) -> Result<Byte
 }
 
 /// A gzip decoder that is fed in slices, so that what one step yields is bounded.
-struct Gunzip(MultiGzDecoder<Vec<u8>>);
+#[derive(Debug)]
+pub struct Gunzip(MultiGzDecoder<Vec<u8>>);
 
 impl Default for Gunzip {
     fn default() -> Self {
@@ -131,30 +129,41 @@ impl Default for Gunzip {
 
 impl Gunzip {
     /// Bytes fed at once: they yield a megabyte at most, since deflate cannot grow more than 1,032 times.
-    const SLICE: usize = 1024;
+    pub const SLICE: usize = 1024;
 
-    fn write(&mut self, slice: &[u8]) -> Result<Vec<u8>, Fault> {
+    /// What a slice of at most [`Gunzip::SLICE`] bytes yields.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::BadGzip`]
+    pub fn write(&mut self, slice: &[u8]) -> Result<Vec<u8>, Fault> {
         self.0.write_all(slice).and_then(|()| self.0.flush()).map_err(|_| Fault::BadGzip)?;
         Ok(std::mem::take(self.0.get_mut()))
     }
 
-    fn finish(self) -> Result<Vec<u8>, Fault> {
+    /// What is left, if the gzip ends here.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::BadGzip`]
+    pub fn finish(self) -> Result<Vec<u8>, Fault> {
         self.0.finish().map_err(|_| Fault::BadGzip)
     }
 }
 
 /// The identity form of a gzip body, while it arrives. It ends cleanly only if the gzip does; what is bad or cut ends it with an error, so that
 /// nothing downstream can take it for whole. Memory stays flat, therefore no limit on its growth.
-pub struct Decoded {
-    received: Body,
+#[derive(Debug)]
+pub struct Decoded<B> {
+    received: B,
     gunzip: Option<Gunzip>,
     /// Received and not yet fed.
     unfed: VecDeque<Bytes>,
 }
 
-impl Decoded {
+impl<B> Decoded<B> {
     /// Undoes the gzip of `received`.
-    pub fn new(received: Body) -> Self {
+    pub fn new(received: B) -> Self {
         Self { received, gunzip: Some(Gunzip::default()), unfed: VecDeque::new() }
     }
 
@@ -175,11 +184,15 @@ impl Decoded {
     }
 }
 
-impl http_body::Body for Decoded {
+impl<B> http_body::Body for Decoded<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: From<Fault>,
+{
     type Data = Bytes;
-    type Error = Error;
+    type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         while self.gunzip.is_some() {
             match self.feed() {
                 Some(Ok(decoded)) if decoded.is_empty() => {}

@@ -76,6 +76,8 @@ pub enum Fault {
 pub struct Asked<'a> {
     /// The portal's name.
     pub portal: &'a str,
+    /// The portal's origin.
+    pub origin: &'a str,
     /// Its keys that count as none.
     pub same_as_anonymous: &'a [Secret],
     /// Any.
@@ -118,7 +120,7 @@ impl Question {
         let body = form.map(|form| Bytes::from(form.to_text())).or(asked.content);
         let key = (method == Method::GET && credential == Credential::Anonymous).then(|| {
             let selected: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-            CacheKey::new(asked.portal, &Partition::Anonymous, &endpoint, &query.query, language, &selected)
+            CacheKey::new(asked.portal, asked.origin, &Partition::Anonymous, &endpoint, &query.query, language, &selected)
         });
         Ok(Understood::Question(Box::new(Self { method, endpoint, query, language, credential, fields, body, key })))
     }

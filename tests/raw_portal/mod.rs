@@ -216,6 +216,8 @@ impl Caller {
             url: Url::parse(url).unwrap(),
             hosts: Vec::new(),
             daily_calls: NonZeroU32::new(5000).unwrap(),
+            public_url: None,
+            rewrite_links: true,
             same_as_anonymous: Vec::new(),
         };
         let clock = Clock::manual("2026-03-02T10:00:00Z".parse().unwrap());

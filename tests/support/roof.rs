@@ -59,6 +59,15 @@ impl Roof {
         http::get(self.portal.addr(), target).await
     }
 
+    /// An answer of the portal with its links as the mirror gives them.
+    pub fn linked_here(&self, body: &[u8]) -> Vec<u8> {
+        let text = String::from_utf8_lossy(body);
+        if text.as_bytes() != body {
+            return body.to_vec(); // no text, no links
+        }
+        text.replace(&format!("http://{}/", self.portal.addr()), &format!("http://{}/", self.mirror())).into_bytes()
+    }
+
     /// What the portal has counted.
     pub async fn calls(&self) -> Calls {
         let counted = http::get(self.portal.addr(), "/_simulator/calls").await.json();

@@ -6,6 +6,7 @@ use http::HeaderValue;
 use http_body_util::BodyExt;
 
 use super::*;
+use crate::origin::{Body, Error};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());

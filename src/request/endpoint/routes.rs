@@ -101,6 +101,8 @@ fn of_dataset<'a>(version: ApiVersion, rest: &[&'a str]) -> Result<Route<'a>, No
         ["aggregates"] if version == ApiVersion::V2_0 => route(Family::Aggregates),
         ["attachments"] => route(Family::AttachmentList),
         ["attachments", _] => route(Family::Attachment),
+        // Where the file fields of records lead (docs/portal.md#files).
+        ["files", _] => route(Family::File),
         ["exports"] => route(Family::ExportList),
         ["exports", format] => route(Family::Export).in_format(format, is_dataset_format)?,
         _ => return Err(NotMirrored::UnknownUri),
