@@ -1,14 +1,18 @@
 //! The admin listener: the operator's API. Nothing here makes a call or says anything about a portal's state.
 
+mod purge;
+
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde::Serialize;
 
 use crate::budget::Report;
+use crate::cache::disk::Usage;
+use crate::cache::store::Disk;
 use crate::exchange::Mirror;
 
 /// `GET /api/v1/budget`
@@ -25,6 +29,17 @@ pub struct Readiness {
     pub ready: bool,
     /// Whether the last write to the ledger succeeded. While not, no call leaves.
     pub ledger_writable: bool,
+    /// How the disk store is. Without it the server does its work all the same, with what memory holds.
+    pub disk: Disk,
+}
+
+/// `GET /api/v1/store`
+#[derive(Clone, Debug, Serialize)]
+pub struct StoreReport {
+    /// How the disk store is.
+    pub disk: Disk,
+    /// What it holds; none if there is to be none.
+    pub usage: Option<Usage>,
 }
 
 /// The routes of the admin listener.
@@ -33,13 +48,19 @@ pub fn router(mirror: Arc<Mirror>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/api/v1/budget", get(budget))
+        .route("/api/v1/store", get(store))
+        .route("/api/v1/purge", post(purge::purge))
         .with_state(mirror)
 }
 
 async fn readiness(State(mirror): State<Arc<Mirror>>) -> (StatusCode, Json<Readiness>) {
     let writable = mirror.budget.writable();
     let status = if writable { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready: writable, ledger_writable: writable }))
+    (status, Json(Readiness { ready: writable, ledger_writable: writable, disk: mirror.store.disk() }))
+}
+
+async fn store(State(mirror): State<Arc<Mirror>>) -> Json<StoreReport> {
+    Json(StoreReport { disk: mirror.store.disk(), usage: mirror.store.usage() })
 }
 
 async fn budget(State(mirror): State<Arc<Mirror>>) -> Json<BudgetReport> {

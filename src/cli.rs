@@ -5,6 +5,7 @@ pub mod budget;
 pub mod check;
 pub mod demo;
 pub mod health;
+pub mod purge;
 pub mod serve;
 pub mod simulate;
 
@@ -33,6 +34,8 @@ enum Command {
     Simulate(simulate::Options),
     /// What is left of the day's calls, as the running server says.
     Budget(budget::Options),
+    /// Make stored answers stale, or remove them.
+    Purge(purge::Options),
     /// Say everything that is wrong with the configuration, or what is in force.
     Check(ConfigFile),
     /// Exit with 0 if the running server is ready.
@@ -92,6 +95,7 @@ impl Cli {
             Command::Demo(options) => runtime()?.block_on(demo::run(options)),
             Command::Simulate(options) => runtime()?.block_on(simulate::run(options)),
             Command::Budget(options) => runtime()?.block_on(budget::run(options, &environment)),
+            Command::Purge(options) => runtime()?.block_on(purge::run(options, &environment)),
             Command::Check(file) => {
                 let verdict = check::check(&file.into(), &environment);
                 print!("{}", verdict.text);
@@ -161,10 +165,23 @@ mod tests {
             "preau check",
             "preau check --config f.toml",
             "preau health",
+            "preau purge /api/explore/v2.1/catalog/datasets",
+            "preau purge --dataset fr-en-annuaire-education --hard --yes",
+            "preau purge --portal sports --family records --count",
+            "preau purge --all",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
-        for line in ["preau", "preau serve --portal", "preau simulate --delay soon", "preau simulate --delay -1s", "preau unknown"] {
+        for line in [
+            "preau",
+            "preau serve --portal",
+            "preau simulate --delay soon",
+            "preau simulate --delay -1s",
+            "preau unknown",
+            "preau purge",
+            "preau purge --all --family records",
+            "preau purge --all --count --hard",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

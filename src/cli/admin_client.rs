@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{CONTENT_TYPE, HOST};
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -23,12 +23,26 @@ const ANSWER_LIMIT: usize = 16 << 20;
 ///
 /// If nobody answers at `admin`, or not in time, or not in HTTP.
 pub async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    ask(admin, Request::get(path).body(Full::default())?).await
+}
+
+/// The answer to `POST path` with a JSON document.
+///
+/// # Errors
+///
+/// As [`get`].
+pub async fn post(admin: SocketAddr, path: &str, document: &serde_json::Value) -> anyhow::Result<(StatusCode, Bytes)> {
+    let body = Full::from(document.to_string());
+    ask(admin, Request::post(path).header(CONTENT_TYPE, "application/json").body(body)?).await
+}
+
+async fn ask(admin: SocketAddr, mut request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
     let admin = reachable(admin);
     let asked = async {
         let stream = TcpStream::connect(admin).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        let request = Request::get(path).header(HOST, admin.to_string()).body(Empty::<Bytes>::new())?;
+        request.headers_mut().insert(HOST, admin.to_string().parse()?);
         let (head, body) = sender.send_request(request).await?.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(anyhow::Error::from_boxed)?.to_bytes();
         Ok::<_, anyhow::Error>((head.status, body))
