@@ -3,6 +3,7 @@
 //! Where it is absent, the test is reported as ignored with the reason. `PREAU_REQUIRE`, a list with commas, names what must be there:
 //! the absence of any of these is a failure instead. Nothing is ever installed from here; `.ci/run` does that.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -17,12 +18,67 @@ pub struct Need {
 }
 
 /// The right to run a process as another user.
+#[allow(dead_code, reason = "each test binary uses its part")]
 pub const ROOT: Need = Need { name: "root", look: look_for_root };
+
+/// The right to mount a file system.
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub const MOUNTS: Need = Need { name: "mounts", look: look_for_mounts };
+
+/// Node, with its own `fetch`.
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub const NODE: Need = Need { name: "node", look: || runs("node", &["--eval", "process.exit(typeof fetch === 'function' ? 0 : 1)"]) };
+
+/// The packages of `tests/clients/package-lock.json`, installed to the end.
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub const NODE_PACKAGES: Need = Need { name: "node-packages", look: || there(&installed().join("node-packages")) };
+
+/// A Python with the packages of `tests/clients/requirements.txt`, installed to the end.
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub const PYTHON_PACKAGES: Need = Need { name: "python-packages", look: || there(&installed().join("python-packages")) };
+
+/// A browser.
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub const CHROMIUM: Need = Need { name: "chromium", look: || runs("chromium", &["--version"]) };
+
+/// curl.
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub const CURL: Need = Need { name: "curl", look: || runs("curl", &["--version"]) };
+
+/// Where `.ci/run` installs packages of other languages: beside what cargo builds, never among the sources.
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub fn installed() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's directory for tests is in its target directory").join("clients")
+}
+
+/// The Python that has the packages.
+#[allow(dead_code, reason = "each test binary uses its part")]
+pub fn python() -> PathBuf {
+    installed().join("venv/bin/python")
+}
+
+/// Whether a program runs at all.
+fn runs(program: &str, arguments: &[&str]) -> Result<(), String> {
+    let status = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status = status.map_err(|error| format!("{program} does not run: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{program} {}` fails: {status}", arguments.join(" "))) }
+}
+
+fn there(path: &Path) -> Result<(), String> {
+    if path.exists() { Ok(()) } else { Err(format!("{} is absent; .ci/run installs it", path.display())) }
+}
 
 fn look_for_root() -> Result<(), String> {
     let output = Command::new("id").arg("-u").stderr(Stdio::null()).output().map_err(|error| format!("`id -u` does not run: {error}"))?;
     let id = String::from_utf8_lossy(&output.stdout);
     if id.trim() == "0" { Ok(()) } else { Err(format!("only root may run a process as another user; this is user {}", id.trim())) }
+}
+
+/// In a namespace of its own, so that nothing is left of it.
+#[cfg(target_os = "linux")]
+fn look_for_mounts() -> Result<(), String> {
+    runs("unshare", &["--mount", "mount", "-t", "tmpfs", "none", env!("CARGO_TARGET_TMPDIR")])
 }
 
 /// A test that runs where all `needs` are met.

@@ -65,8 +65,20 @@ impl Served {
     #[cfg(target_os = "linux")]
     #[allow(dead_code, reason = "each test binary uses its part")]
     pub fn resident(&self) -> usize {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that it has had.
+    #[cfg(target_os = "linux")]
+    #[allow(dead_code, reason = "each test binary uses its part")]
+    pub fn peak_resident(&self) -> usize {
+        self.memory("VmHWM:")
+    }
+
+    #[cfg(target_os = "linux")]
+    fn memory(&self, which: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel says it");
+        let line = status.lines().find_map(|line| line.strip_prefix(which)).expect("the kernel says it");
         line.trim().trim_end_matches("kB").trim().parse::<usize>().expect("a number") << 10
     }
 
