@@ -7,10 +7,11 @@ use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::far_end::{self, Digesting, MadeUp, target};
 use super::http;
@@ -131,19 +132,18 @@ impl Scales {
     }
 }
 
-/// Asks for `bodies` in turn until told to stop: none may cost anything. What each head took.
-fn keep_using(to: SocketAddr, bodies: Vec<MadeUp>, over: Arc<AtomicBool>) -> tokio::task::JoinHandle<Vec<Duration>> {
+/// Asks for `bodies` in turn until nobody listens any more: none may cost anything. Tells how often it went round; says what each head took.
+fn keep_using(to: SocketAddr, bodies: Vec<MadeUp>, rounds: watch::Sender<u64>) -> tokio::task::JoinHandle<Vec<Duration>> {
     tokio::spawn(async move {
         let mut took = Vec::new();
-        for body in bodies.iter().cycle() {
-            if over.load(Ordering::Relaxed) {
-                break;
+        while !rounds.is_closed() {
+            for body in &bodies {
+                let reading = Digesting::ask(to, &target(body), &[]).await;
+                took.push(reading.head_after);
+                assert_eq!(reading.field("x-preau-cost"), "0", "{body:?} is in use: {:?}", reading.fields);
+                assert_eq!(reading.end().await, Ok(body.digest()));
             }
-            let reading = Digesting::ask(to, &target(body), &[]).await;
-            took.push(reading.head_after);
-            assert_eq!(reading.field("x-preau-cost"), "0", "{body:?} is in use: {:?}", reading.fields);
-            assert_eq!(reading.end().await, Ok(body.digest()));
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            rounds.send_modify(|rounds| *rounds += 1);
         }
         took.sort_unstable();
         took
@@ -159,16 +159,16 @@ fn sizes(largest: u64) -> impl Iterator<Item = u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_times_its_size_goes_through_a_store_that_keeps_its_limit_and_what_is_in_use() {
     let limit = store_bytes();
-    let largest = limit / 8;
+    let largest = limit / 16;
     let small = Small::start(&format!("disk_bytes = {limit}")).await;
     let mirror = small.server.mirror;
     let favourites: Vec<MadeUp> = (0..12).map(|n| MadeUp::new(1_000_000 + n, 1000 << n)).collect();
     for body in &favourites {
         assert_eq!(ask(mirror, body).await, 1);
     }
-    let over = Arc::new(AtomicBool::new(false));
+    let (rounds, gone_round) = watch::channel(0);
     let scales = Scales::under(small.store());
-    let users = keep_using(mirror, favourites.clone(), Arc::clone(&over));
+    let users = keep_using(mirror, favourites.clone(), rounds);
     let mut left = 10 * limit;
     let all: Vec<MadeUp> = (0..)
         .zip(sizes(largest))
@@ -180,16 +180,21 @@ async fn ten_times_its_size_goes_through_a_store_that_keeps_its_limit_and_what_i
         .map(|(number, len)| MadeUp::new(number, len))
         .collect();
     let (began, all) = (Instant::now(), Arc::new(all));
-    let next = Arc::new(AtomicU64::new(0));
+    let (next, begun) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
     let mut askers = tokio::task::JoinSet::new();
     for _ in 0..ASKERS {
-        let (all, next) = (Arc::clone(&all), Arc::clone(&next));
+        let (all, next, begun) = (Arc::clone(&all), Arc::clone(&next), Arc::clone(&begun));
+        let mut gone_round = gone_round.clone();
         askers.spawn(async move {
-            while let Some(body) = all.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
+            while let Some(body) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // What is asked for between two uses of a body in use is less than the store holds, or that body would rightly make room.
+                let before = begun.fetch_add(body.len, Ordering::Relaxed);
+                gone_round.wait_for(|rounds| (rounds + 1) * (limit / 8) > before).await.expect("what is in use costs nothing");
                 assert_eq!(ask(mirror, body).await, 1);
             }
         });
     }
+    drop(gone_round);
     let mut accounted = 0;
     while !askers.is_empty() {
         tokio::select! {
@@ -202,7 +207,6 @@ async fn ten_times_its_size_goes_through_a_store_that_keeps_its_limit_and_what_i
         }
     }
     let took = began.elapsed();
-    over.store(true, Ordering::Relaxed);
     let heads = users.await.expect("what is in use costs nothing");
     let (most, times) = scales.most();
     let report = small.report().await;
@@ -212,7 +216,8 @@ async fn ten_times_its_size_goes_through_a_store_that_keeps_its_limit_and_what_i
     println!("{} hits meanwhile: median {:?}, 99 of 100 {:?}", heads.len(), heads[heads.len() / 2], heads[heads.len() * 99 / 100]);
     assert!(most.bytes <= limit + largest, "{most:?}");
     assert!(most.log <= LOG, "{most:?}");
-    assert!(accounted <= limit, "{accounted}");
+    // What is written from memory may take room that was made while what is received took it too.
+    assert!(accounted <= limit + largest, "{accounted}");
     assert!(report["usage"]["evicted"].as_u64().expect("a number") > 0 && report["usage"]["discarded"] == 0, "{report}");
     // It is used well, too: of the bodies that came last, most are there.
     let kept = size(&small.store());
