@@ -14,7 +14,7 @@ async fn a_client_that_has_the_bytes_is_told_so() {
     let roof = Roof::new().await;
     for target in [format!("{DIRECTORY}/records?limit=5"), format!("{DIRECTORY}/exports/csv")] {
         roof.get(&target).await;
-        let plain = roof.get(&target).await;
+        let plain = http::hit(roof.mirror(), &target, &[]).await;
         let gzipped = ask(&roof, &target, &[GZIP]).await;
         assert_eq!(gzipped.field("content-encoding"), "gzip");
         let (tag, other) = (plain.field("etag"), gzipped.field("etag"));
@@ -37,6 +37,7 @@ async fn a_range_is_the_slice_in_every_coding_and_never_spliced() {
     let roof = Roof::new().await;
     for target in [format!("{DIRECTORY}/records?limit=20"), format!("{DIRECTORY}/exports/csv")] {
         roof.get(&target).await;
+        http::hit(roof.mirror(), &target, &[]).await;
         for coding in [&[][..], &[GZIP]] {
             let whole = ask(&roof, &target, coding).await;
             assert_eq!((whole.status.as_u16(), whole.field("accept-ranges")), (200, "bytes"));

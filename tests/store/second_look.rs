@@ -165,11 +165,11 @@ async fn a_strong_tag_never_names_two_spellings_of_gzip() {
         let behind = Behind::telling(|_| {}, Clock::system(), answers).await;
         let gzip = ("accept-encoding", "gzip");
         http::get_with(behind.mirror(), EXPORT, &[gzip]).await;
-        let first = http::get_with(behind.mirror(), EXPORT, &[gzip]).await;
+        let first = http::hit(behind.mirror(), EXPORT, &[gzip]).await;
         let plain = behind.get(EXPORT).await;
         purge(&behind, "hard").await;
         http::get_with(behind.mirror(), EXPORT, &[gzip]).await;
-        let second = http::get_with(behind.mirror(), EXPORT, &[gzip]).await;
+        let second = http::hit(behind.mirror(), EXPORT, &[gzip]).await;
         assert_eq!(behind.calls(), 2);
         assert!(first.body != second.body, "they are spelled in two ways");
         let resumed = http::get_with(behind.mirror(), EXPORT, &[gzip, ("range", "bytes=1000-"), ("if-range", first.field("etag"))]).await;
