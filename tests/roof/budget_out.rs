@@ -18,13 +18,16 @@ fn question(number: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quota_of_fifty_is_spent_to_the_last_call_and_not_one_further() {
-    let clock = Clock::manual(Timestamp::now());
+    // Far from midnight, where the quota of another day would answer.
+    const NOW: &str = "2026-03-02T10:00:00Z";
+    let clock = Clock::manual(NOW.parse::<Timestamp>().expect("a time"));
     let portal = Settings { quota: QUOTA, ..Settings::default() };
     let roof = Roof::build(portal, clock.clone(), |config| {
         config.budget.look_reserve = 0;
         config.budget.revalidation_reserve = 0;
     })
     .await;
+    roof.control(&format!("/_simulator/clock?now={NOW}")).await;
 
     let mut clients = tokio::task::JoinSet::new();
     for number in 0..QUESTIONS {
