@@ -89,12 +89,13 @@ impl Mirror {
 
     /// What is stored for a question: in memory, else on disk.
     async fn look_up(&self, portal: &Portal, question: &Question, key: &CacheKey) -> Lookup {
-        let mut stored = self.store.in_memory(key);
+        let elapsed = self.clock.read().elapsed;
+        let mut stored = self.store.in_memory(key, elapsed);
         if stored.is_none() {
             let lifetime = |head: &Head| storable::lifetime(&question.endpoint, head.status, &self.cache);
             stored = self.store.on_disk(key, || fetch::about(portal, question), lifetime).await;
         }
-        Lookup::of(stored, self.clock.read().elapsed)
+        Lookup::of(stored, elapsed)
     }
 
     /// Nothing is stored: waits for the fill, its own or another asker's.

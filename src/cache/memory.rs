@@ -52,11 +52,6 @@ impl MemoryStore {
         self.0.get(key)
     }
 
-    /// Whether anything is stored under `key`. Does not count as a use of it.
-    pub fn holds(&self, key: &CacheKey) -> bool {
-        self.0.contains_key(key)
-    }
-
     /// Stores a response, in place of the one that was there.
     pub fn insert(&self, key: CacheKey, response: Arc<StoredResponse>) {
         self.0.insert(key, response);

@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -68,11 +69,11 @@ impl Store {
         Self { memory, disk, changes: Changes(Arc::new(std::array::from_fn(|_| AtomicU64::new(0)))), clock }
     }
 
-    /// The response in memory.
-    pub fn in_memory(&self, key: &CacheKey) -> Option<Arc<StoredResponse>> {
+    /// The response in memory. `elapsed` is the clock's monotonic hand.
+    pub fn in_memory(&self, key: &CacheKey, elapsed: Duration) -> Option<Arc<StoredResponse>> {
         let response = self.memory.get(key)?;
         if let Some(disk) = &self.disk
-            && response.is_used_again(self.clock.read().elapsed)
+            && response.is_used_again(elapsed)
         {
             disk.touch(key);
         }
@@ -247,7 +248,7 @@ mod tests {
             Some(LIFETIME)
         });
         assert!(found.await.is_some());
-        store.in_memory(&key)
+        store.in_memory(&key, Duration::ZERO)
     }
 
     fn waited_for<T>(future: impl Future<Output = T>) -> T {

@@ -66,6 +66,7 @@ fn whole_or_part(stored: &StoredResponse, request: &Parts, form: &Form<'_>) -> R
     if selected.tags().none_match(&request.headers) == Some(false) {
         return not_modified(fields, &selected);
     }
+    let tag = selected.tags().of(selected.gzipped()).clone();
     let asked = if selected.tags().if_range(&request.headers, selected.gzipped()) {
         Asked::of(&request.method, &request.headers, selected.length())
     } else {
@@ -73,7 +74,6 @@ fn whole_or_part(stored: &StoredResponse, request: &Parts, form: &Form<'_>) -> R
     };
     match asked {
         Asked::Whole => {
-            let tag = selected.tags().of(selected.gzipped()).clone();
             let mut response = dressed(StatusCode::OK, fields, selected, None);
             response.headers_mut().insert(ETAG, tag);
             response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -81,7 +81,6 @@ fn whole_or_part(stored: &StoredResponse, request: &Parts, form: &Form<'_>) -> R
         }
         Asked::Part(range) => {
             let content_range = format!("bytes {}-{}/{}", range.start, range.end - 1, selected.length());
-            let tag = selected.tags().of(selected.gzipped()).clone();
             let mut response = dressed(StatusCode::PARTIAL_CONTENT, fields, selected, Some(range));
             response.headers_mut().insert(ETAG, tag);
             response.headers_mut().insert(CONTENT_RANGE, digits(content_range));
