@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::behind::{Behind, RECORDS, json as whole};
+use super::behind::{Behind, RECORDS, json as whole, noon};
 use super::http;
 use super::roof::{DIRECTORY, Roof};
 
@@ -99,8 +99,9 @@ async fn clients_that_leave_take_costs_with_them_and_add_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_refresh_is_told_to_the_client_that_began_it() {
-    let clock = Clock::manual(Timestamp::now());
+    let clock = Clock::manual(noon());
     let roof = Roof::build(Settings::default(), clock.clone(), |config| config.cache.patience = Duration::from_millis(200)).await;
+    roof.control(&format!("/_simulator/clock?now={}", noon())).await;
     let target = format!("{DIRECTORY}/records?limit=3");
     roof.get(&target).await;
     clock.advance(Duration::from_secs(601));

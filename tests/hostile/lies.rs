@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use ::http::Method;
 use bytes::Bytes;
-use jiff::Timestamp;
 use preau::clock::Clock;
 
-use super::behind::{Behind, RECORDS, answer, json};
+use super::behind::{Behind, RECORDS, answer, json, noon};
 use super::http;
 
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -46,7 +45,7 @@ async fn a_good_answer_survives_whatever_cannot_be_right() {
         ("brotli", answer("200 OK", &format!("{json_type}Content-Encoding: br\r\n"), "{}")),
         ("a 101", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".to_vec()),
     ] {
-        let clock = Clock::manual(Timestamp::now());
+        let clock = Clock::manual(noon());
         let behind = Behind::telling(|_| {}, clock.clone(), vec![json(GOOD), lie]).await;
         assert_eq!(behind.get(RECORDS).await.body, GOOD);
         clock.advance(LIFETIME + Duration::from_secs(1));
@@ -83,7 +82,7 @@ async fn a_large_failure_is_passed_and_its_question_still_collapses() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_was_large_and_is_small_again_is_stored() {
-    let clock = Clock::manual(jiff::Timestamp::now());
+    let clock = Clock::manual(noon());
     let behind = Behind::telling(|_| {}, clock.clone(), vec![json(&large()), json(GOOD)]).await;
     for cost in ["1", "0"] {
         let answer = behind.get(RECORDS).await;
@@ -204,7 +203,7 @@ fn noise() -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_never_left_costs_nothing_whatever_is_served_instead() {
-    let clock = Clock::manual(Timestamp::now());
+    let clock = Clock::manual(noon());
     // One answer, and the connection is closed: the next call needs a new one.
     let behind = Behind::clocked(
         clock.clone(),
