@@ -16,6 +16,7 @@ mod foreign;
 mod graph;
 mod json;
 mod language;
+mod lie;
 mod metadata;
 mod odsql;
 mod others;
@@ -27,6 +28,7 @@ mod refusal;
 mod route;
 mod rows;
 mod search;
+mod seen;
 mod swell;
 mod table;
 mod target;
@@ -37,12 +39,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+pub use self::control::help;
+pub use self::data::{DATASETS, MOST_DATASETS};
 use self::portal::Portal;
 use self::wire::Connection;
+use crate::clock::Clock;
 
 /// What a portal is started with.
 #[derive(Clone, Debug)]
@@ -55,15 +61,30 @@ pub struct Settings {
     pub delay: Duration,
     /// Chooses the data. Default 1.
     pub seed: u64,
+    /// Datasets that everybody sees, from 64 to 2,000; outside, the nearer of the two. Default 64. Their rows are made when they are asked
+    /// for.
+    pub datasets: usize,
+    /// What its clock reads at the start and after a reset. Default: the time of `clock`.
+    pub now: Option<Timestamp>,
+    /// What moves its clock. Default: the system's; one that a simulation moves by hand is shared with it.
+    pub clock: Clock,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), quota: 5000, delay: Duration::ZERO, seed: 1 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            quota: 5000,
+            delay: Duration::ZERO,
+            seed: 1,
+            datasets: DATASETS,
+            now: None,
+            clock: Clock::system(),
+        }
     }
 }
 
-/// A running portal. Dropped, it stops.
+/// A running portal. Dropped, it stops. What tests tell it to do while it runs, [`help`] lists.
 #[derive(Debug)]
 pub struct Simulator {
     addr: SocketAddr,
@@ -115,7 +136,12 @@ async fn accept(mut listener: TcpListener, portal: Arc<Portal>) {
         let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, _)) => {
+                    // An answer is written in pieces. Without this each would wait for the client's delayed acknowledgement of the one before;
+                    // a socket that does not take it still works.
+                    let _ = stream.set_nodelay(true);
+                    stream
+                }
                 // The client left, or there are no descriptors for a moment.
                 Err(_) => continue,
             },

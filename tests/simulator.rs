@@ -4,6 +4,8 @@
 
 #[path = "simulator/analyze.rs"]
 mod analyze;
+#[path = "simulator/bad_days.rs"]
+mod bad_days;
 #[path = "simulator/catalogue.rs"]
 mod catalogue;
 #[path = "simulator/client.rs"]
@@ -28,6 +30,8 @@ mod fields;
 mod files;
 #[path = "simulator/geo.rs"]
 mod geo;
+#[path = "simulator/lies.rs"]
+mod lies;
 #[path = "simulator/links.rs"]
 mod links;
 #[path = "simulator/old.rs"]
@@ -44,8 +48,12 @@ mod recorded;
 mod refusals;
 #[path = "simulator/search.rs"]
 mod search;
+#[path = "simulator/seen.rs"]
+mod seen;
 #[path = "simulator/swell.rs"]
 mod swell;
+#[path = "simulator/versions.rs"]
+mod versions;
 #[path = "simulator/workbook.rs"]
 mod workbook;
 #[path = "simulator/xml.rs"]

@@ -14,6 +14,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::dice::Dice;
 use super::table::{Builder, Columns, Schema};
 
+/// Datasets that everybody sees, in the smallest portal.
+pub const DATASETS: usize = 64;
+
+/// The same in the largest.
+pub const MOST_DATASETS: usize = 2000;
+
 /// What a dataset is, apart from its rows.
 #[derive(Debug)]
 pub struct Template {
@@ -37,6 +43,8 @@ pub struct Template {
     pub data_visible: bool,
     /// Whether the dataset exists for callers with a key only.
     pub key_only: bool,
+    /// Whether it waits to be published.
+    pub unpublished: bool,
     /// Number of rows before any touch.
     pub rows: usize,
     /// Makes the row of this index.
@@ -60,6 +68,8 @@ impl Template {
 pub struct Store {
     /// The seed.
     pub seed: u64,
+    /// How many datasets everybody sees.
+    datasets: usize,
     /// The datasets, in the order of the catalogue.
     pub templates: Vec<Template>,
     by_id: HashMap<String, usize>,
@@ -67,16 +77,16 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store of this seed, shared with whoever else uses it in this process.
-    pub fn shared(seed: u64) -> Arc<Self> {
+    /// The store of this seed with so many datasets for everybody to see, shared with whoever else uses it in this process.
+    pub fn shared(seed: u64, datasets: usize) -> Arc<Self> {
         /// The last few seeds in use: enough for a test suite, and bounded.
         const KEPT: usize = 4;
         static STORES: Mutex<Vec<Arc<Store>>> = Mutex::new(Vec::new());
         let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = stores.iter().find(|store| store.seed == seed) {
+        if let Some(store) = stores.iter().find(|store| store.seed == seed && store.datasets == datasets) {
             return store.clone();
         }
-        let store = Arc::new(Self::new(seed));
+        let store = Arc::new(Self::new(seed, datasets));
         if stores.len() == KEPT {
             stores.remove(0);
         }
@@ -84,13 +94,16 @@ impl Store {
         store
     }
 
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, datasets: usize) -> Self {
         let mut templates = vec![directory::template(), calendar::template()];
         templates.extend(series::templates());
         templates.push(gallery::template());
+        // Behind the others, so that these are the same in a portal of any size.
+        templates.extend(series::more(datasets.min(MOST_DATASETS).saturating_sub(DATASETS)));
+        templates.extend(series::unpublished());
         let by_id = templates.iter().enumerate().map(|(at, template)| (template.id.clone(), at)).collect();
         let columns = templates.iter().map(|_| OnceLock::new()).collect();
-        Self { seed, templates, by_id, columns }
+        Self { seed, datasets, templates, by_id, columns }
     }
 
     /// Where the dataset of this id stands.
@@ -115,7 +128,7 @@ mod tests {
 
     #[test]
     fn there_are_sixty_datasets_with_ids_of_their_own_and_rows_as_promised() {
-        let store = Store::new(7);
+        let store = Store::new(7, DATASETS);
         assert!(store.templates.len() >= 60, "{}", store.templates.len());
         let ids: HashSet<_> = store.templates.iter().map(|template| &template.id).collect();
         assert_eq!(ids.len(), store.templates.len());
@@ -142,7 +155,7 @@ mod tests {
 
     #[test]
     fn instances_of_one_seed_share_their_rows() {
-        let (one, other) = (Store::shared(3), Store::shared(3));
+        let (one, other) = (Store::shared(3, DATASETS), Store::shared(3, DATASETS));
         let calendar = one.position("fr-en-calendrier-scolaire").unwrap();
         assert!(Arc::ptr_eq(&one.columns(calendar), &other.columns(calendar)));
     }

@@ -38,10 +38,19 @@ const UNCOMPRESSED: [&str; 5] =
 
 /// Frames an answer and sends it. Whether the connection can carry another request.
 ///
+/// `held` is let go before the last bytes leave: a client that has its answer finds it gone.
+///
 /// # Errors
 ///
 /// If the client has gone.
-pub async fn deliver(connection: &mut Connection, request: &Request, answer: Answer, delivery: Delivery, close: bool) -> io::Result<bool> {
+pub async fn deliver<H>(
+    connection: &mut Connection,
+    request: &Request,
+    answer: Answer,
+    delivery: Delivery,
+    close: bool,
+    held: H,
+) -> io::Result<bool> {
     let mut head = format!("HTTP/1.1 {} {}\r\n", answer.status, reason(answer.status));
     if !answer.content_type.is_empty() {
         head.push_str(&format!("Content-Type: {}\r\n", answer.content_type));
@@ -67,6 +76,7 @@ pub async fn deliver(connection: &mut Connection, request: &Request, answer: Ans
     let body = if gzip && !bodiless { answer.body.gzip() } else { answer.body };
     if bodiless {
         head.push_str(if close { "Connection: close\r\n\r\n" } else { "Connection: keep-alive\r\n\r\n" });
+        drop(held);
         connection.send(head.as_bytes()).await?;
         return Ok(!close);
     }
@@ -75,6 +85,7 @@ pub async fn deliver(connection: &mut Connection, request: &Request, answer: Ans
         let told = if delivery == Delivery::LengthTooLong { body.len() + 100 } else { body.len() / 2 };
         head.push_str(&format!("Content-Length: {told}\r\nConnection: keep-alive\r\n\r\n"));
         connection.send(head.as_bytes()).await?;
+        drop(held);
         connection.send(&body).await?;
         return Ok(false);
     }
@@ -107,7 +118,12 @@ pub async fn deliver(connection: &mut Connection, request: &Request, answer: Ans
         Delivery::Truncate(Some(after)) => after,
         _ => usize::MAX,
     };
+    let mut held = Some(held);
     for mut piece in pieces {
+        // A body that tells its length is one piece.
+        if told.is_some() && matches!(delivery, Delivery::Whole) {
+            held = None;
+        }
         piece.truncate(left);
         left -= piece.len();
         let (step, every) = match delivery {
@@ -131,6 +147,7 @@ pub async fn deliver(connection: &mut Connection, request: &Request, answer: Ans
     if matches!(delivery, Delivery::Truncate(_)) {
         return Ok(false);
     }
+    drop(held);
     if chunked {
         connection.send(b"0\r\n\r\n").await?;
     }

@@ -14,6 +14,7 @@ use super::control;
 use super::delivery::{Delivery, deliver, reason};
 use super::fault::{self, Kind};
 use super::language;
+use super::lie;
 use super::others;
 use super::portal::Portal;
 use super::quota::{self, Account, Charged};
@@ -34,6 +35,8 @@ pub struct Caller {
     pub accept_language: Option<String>,
     /// The portal's time.
     pub now: Timestamp,
+    /// Whether the answer is to show a lie.
+    pub lied_to: bool,
 }
 
 impl Caller {
@@ -49,6 +52,25 @@ impl Caller {
     /// If `lang` is not one of the portal's.
     pub fn lang(&self, parameters: &Parameters) -> Result<&'static str, Refusal> {
         language::of(parameters, self.accept_language.as_deref())
+    }
+}
+
+/// A request that the portal is busy with, from its head to the end of its answer.
+struct Busy {
+    portal: Arc<Portal>,
+    family: &'static str,
+}
+
+impl Busy {
+    fn with(portal: &Arc<Portal>, family: &'static str, request: &Request) -> Self {
+        portal.received(family, request);
+        Self { portal: portal.clone(), family }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.portal.answered(self.family);
     }
 }
 
@@ -74,9 +96,7 @@ pub async fn serve(portal: Arc<Portal>, mut connection: Connection) {
         let target = Target::parse(&request.target);
         let is_control = target.segments[0] == control::ROOT;
         let route = Route::of(&target.path());
-        if !is_control {
-            portal.received(route.family(), &request);
-        }
+        let busy = (!is_control).then(|| Busy::with(&portal, route.family(), &request));
         match connection.read_body(&mut request).await {
             Ok(()) => {}
             Err(Unread::Refused(status)) => return refuse(connection, status).await,
@@ -95,7 +115,7 @@ pub async fn serve(portal: Arc<Portal>, mut connection: Connection) {
             Delivery::Hang => return connection.wait_for_the_client_to_leave().await,
             Delivery::Close => return connection.close().await,
             Delivery::Reset => return connection.reset(),
-            delivery => match deliver(&mut connection, &request, answer, delivery, close).await {
+            delivery => match deliver(&mut connection, &request, answer, delivery, close, busy).await {
                 Ok(true) => {}
                 Ok(false) => return connection.close().await,
                 // The client left while it was being answered.
@@ -120,7 +140,7 @@ fn exchange(portal: &Portal, request: &Request, target: Target, route: &Route) -
     let mut instead = None;
     let mut content_type = None;
     let mut trailing = false;
-    for kind in portal.faults(|faults| faults.strike(route.family())) {
+    for kind in portal.faults(|faults| faults.strike(route.family(), &request.target)) {
         match kind {
             Kind::Delay(more) => delay += more,
             Kind::Hang => delivery = Delivery::Hang,
@@ -136,6 +156,7 @@ fn exchange(portal: &Portal, request: &Request, target: Target, route: &Route) -
         }
     }
     let now = portal.now();
+    portal.catalogue.pass(now);
     let limit = portal.settings.quota;
     let instead = instead.map(|kind| fault::answer(&kind, limit, now));
     let mut answer = counted(portal, request, target, route, now, instead);
@@ -172,7 +193,8 @@ fn counted(portal: &Portal, request: &Request, mut target: Target, route: &Route
         return spent(over);
     }
     let origin = format!("http://{}", request.field("host").unwrap_or("localhost"));
-    let caller = Caller { account, origin, accept_language, now };
+    let lied_to = portal.lies(|lies| lies.strike(route.family(), &target.parameters));
+    let caller = Caller { account, origin, accept_language, now, lied_to };
     let answer = instead.unwrap_or_else(|| dispatch(portal, request, &target, route, &caller));
     let costs = answer.api && !is_page && !matches!(answer.status, 400 | 401 | 404 | 429);
     if !costs {
@@ -189,12 +211,14 @@ fn dispatch(portal: &Portal, request: &Request, target: &Target, route: &Route, 
     if !reads {
         return Answer::refusal(&Refusal::MethodNotAllowed);
     }
-    match route {
+    let answer = match route {
         Route::Explore(base, endpoint) => explore::answer(portal, caller, target, *base, endpoint),
         Route::Search(endpoint) => search::answer(portal, caller, target, endpoint),
         Route::Unknown => Answer::refusal(&Refusal::NotFoundUri),
         _ => others::answer(route, request, target),
-    }
+    };
+    // Rows are in another order already.
+    if caller.lied_to && !lie::reverses(route.family()) { lie::twist(answer) } else { answer }
 }
 
 /// Whose counter a request goes to. A key may come as a field or as a parameter; the field wins.

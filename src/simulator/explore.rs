@@ -47,7 +47,7 @@ pub fn answer(portal: &Portal, caller: &Caller, target: &Target, base: Base, end
 
 fn read<'a>(portal: &'a Portal, caller: &'a Caller, target: &'a Target, base: Base) -> Result<Question<'a>, Refusal> {
     let lang = caller.lang(&target.parameters)?;
-    let setting = Setting::new(&target.parameters, lang, caller.now, base.is_old())?;
+    let setting = Setting { reversed: caller.lied_to, ..Setting::new(&target.parameters, lang, caller.now, base.is_old())? };
     Ok(Question { portal, caller, target, base, setting })
 }
 

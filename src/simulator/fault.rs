@@ -15,6 +15,8 @@ use super::route::FAMILIES;
 pub struct Fault {
     /// The family of endpoints, or `*`.
     family: String,
+    /// Which targets of it, by a text that they have as they are written; empty for all.
+    containing: String,
     /// What goes wrong.
     pub kind: Kind,
     /// How many times still; none means for ever.
@@ -65,8 +67,8 @@ pub enum Kind {
     TrailingWhiteSpace,
 }
 
-/// The kinds, for whoever misspells one.
-const KINDS: &str = "delay{ms}, status{code}, hang, refuse{ms?}, close, truncate{after_bytes?}, wrong-content-type, html-200, \
+/// The kinds with their members, for whoever misspells one.
+pub const KINDS: &str = "delay{ms}, status{code}, hang, refuse{ms?}, close, truncate{after_bytes?}, wrong-content-type, html-200, \
                      wrong-length{variant: too-long|too-short}, slow-drip{ms,bytes}, quota-10002, quota-10005, quota-html, quota-empty, \
                      trailing-white-space";
 
@@ -74,6 +76,8 @@ const KINDS: &str = "delay{ms}, status{code}, hang, refuse{ms?}, close, truncate
 #[serde(deny_unknown_fields)]
 struct Asked {
     family: String,
+    #[serde(default)]
+    containing: String,
     kind: String,
     #[serde(default)]
     times: Option<u64>,
@@ -125,11 +129,11 @@ impl Fault {
             "trailing-white-space" => Kind::TrailingWhiteSpace,
             other => return Err(format!("kind {other:?} is unknown; known are {KINDS}")),
         };
-        Ok(Self { family: asked.family, kind, times: asked.times })
+        Ok(Self { family: asked.family, containing: asked.containing, kind, times: asked.times })
     }
 
-    fn strikes(&self, family: &str) -> bool {
-        (self.family == "*" || self.family == family) && self.times != Some(0)
+    fn strikes(&self, family: &str, target: &str) -> bool {
+        (self.family == "*" || self.family == family) && target.contains(&self.containing) && self.times != Some(0)
     }
 }
 
@@ -159,11 +163,11 @@ impl Faults {
         self.0.clear();
     }
 
-    /// What strikes a request of this family: every delay, and the first of the others. Each counts as used.
-    pub fn strike(&mut self, family: &str) -> Vec<Kind> {
+    /// What strikes a request of this family and target: every delay, and the first of the others. Each counts as used.
+    pub fn strike(&mut self, family: &str, target: &str) -> Vec<Kind> {
         let mut struck = Vec::new();
         let mut other = false;
-        for fault in self.0.iter_mut().filter(|fault| fault.strikes(family)) {
+        for fault in self.0.iter_mut().filter(|fault| fault.strikes(family, target)) {
             let delay = matches!(fault.kind, Kind::Delay(_));
             if delay || !other {
                 other |= !delay;
@@ -215,10 +219,19 @@ mod tests {
     fn a_fault_strikes_its_family_as_often_as_it_says() {
         let mut faults = Faults::default();
         faults.add(Fault::parse(br#"{"family":"records","kind":"close","times":2}"#).unwrap()).unwrap();
-        assert_eq!(faults.strike("catalog"), []);
-        assert_eq!(faults.strike("records"), [Kind::Close]);
-        assert_eq!(faults.strike("records"), [Kind::Close]);
-        assert_eq!(faults.strike("records"), []);
+        assert_eq!(faults.strike("catalog", "/"), []);
+        assert_eq!(faults.strike("records", "/"), [Kind::Close]);
+        assert_eq!(faults.strike("records", "/"), [Kind::Close]);
+        assert_eq!(faults.strike("records", "/"), []);
+    }
+
+    #[test]
+    fn a_fault_may_be_about_some_targets_only() {
+        let mut faults = Faults::default();
+        let fault = br#"{"family":"catalog-export","containing":"data_processed","kind":"hang","times":1}"#;
+        faults.add(Fault::parse(fault).unwrap()).unwrap();
+        assert_eq!(faults.strike("catalog-export", "/api/explore/v2.1/catalog/exports/json"), []);
+        assert_eq!(faults.strike("catalog-export", "/api/explore/v2.1/catalog/exports/json?select=data_processed"), [Kind::Hang]);
     }
 
     #[test]
@@ -231,7 +244,7 @@ mod tests {
         ] {
             faults.add(Fault::parse(fault).unwrap()).unwrap();
         }
-        assert_eq!(faults.strike("records"), [Kind::Delay(Duration::from_millis(5)), Kind::Hang]);
+        assert_eq!(faults.strike("records", "/"), [Kind::Delay(Duration::from_millis(5)), Kind::Hang]);
     }
 
     #[test]

@@ -81,7 +81,8 @@ pub fn find(dataset: &Dataset, filed: Filed, id: &str) -> Option<File> {
 
 /// A file of a record. Only pictures have small pictures.
 fn of_record(dataset: &Dataset, small: bool, id: &str) -> Option<File> {
-    let fields = &dataset.template().schema.fields;
+    let schema = dataset.schema();
+    let fields = &schema.fields;
     let columns: Vec<usize> = (0..fields.len()).filter(|at| fields[*at].kind == Kind::File).collect();
     if columns.is_empty() {
         return None;

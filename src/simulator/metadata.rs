@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use super::catalogue::Dataset;
+use super::catalogue::state::Stated;
 use super::dice::{hash, mix};
 use super::files::{self, Listed};
 use super::query::Setting;
@@ -16,8 +17,8 @@ use super::value::{Value, iso};
 const LICENCE: &str = "Licence Ouverte v2.0 (Etalab)";
 const LICENCE_URL: &str = "https://www.etalab.gouv.fr/licence-ouverte-open-licence";
 
-/// The fields that the catalogue can be asked for.
-fn schema() -> Arc<Schema> {
+/// The fields that the catalogue can be asked for. A date is of type text while the portal was told to state one that is no time.
+fn schema(dates: [Kind; 2]) -> Arc<Schema> {
     static SCHEMA: OnceLock<Arc<Schema>> = OnceLock::new();
     let field = |name, kind| Field::new(name, kind, name, name);
     let make = || {
@@ -33,8 +34,8 @@ fn schema() -> Arc<Schema> {
             field("theme", Kind::List).disjunctive(),
             field("license", Kind::Text).facet(),
             field("language", Kind::Text).facet(),
-            field("data_processed", Kind::Moment),
-            field("metadata_processed", Kind::Moment),
+            field("data_processed", dates[0]),
+            field("metadata_processed", dates[1]),
             field("records_count", Kind::Int),
             field("update_frequency", Kind::Text).facet(),
             field("has_records", Kind::Bool),
@@ -42,12 +43,12 @@ fn schema() -> Arc<Schema> {
             field("dcat.creator", Kind::Text),
         ])
     };
-    SCHEMA.get_or_init(make).clone()
+    if dates == [Kind::Moment; 2] { SCHEMA.get_or_init(make).clone() } else { make() }
 }
 
 /// What a dataset can be used for, by the types of its fields.
 pub fn features(dataset: &Dataset) -> Vec<&'static str> {
-    let has = |kinds: &[Kind]| dataset.template().schema.fields.iter().any(|field| kinds.contains(&field.kind));
+    let has = |kinds: &[Kind]| dataset.schema().fields.iter().any(|field| kinds.contains(&field.kind));
     let mut features = vec!["analyze"];
     if has(&[Kind::Date, Kind::Moment]) {
         features.push("timeserie");
@@ -84,24 +85,39 @@ impl Metadata<'_> {
 
     /// These datasets as a table, a row each in their order.
     pub fn table(&self, datasets: &[Dataset]) -> Table {
-        let schema = schema();
+        let kind = |stated: fn(&Dataset) -> &Stated| {
+            let is_text = datasets.iter().any(|dataset| matches!(stated(dataset), Stated::Text(_)));
+            if is_text { Kind::Text } else { Kind::Moment }
+        };
+        let dates = [kind(Dataset::data_processed), kind(Dataset::metadata_processed)];
+        let schema = schema(dates);
         let mut rows = Builder::new(&schema);
         for dataset in datasets {
             let template = dataset.template();
             rows.text(dataset.id()).text(dataset.id()).text(self.title(dataset)).text(&self.summary(dataset));
             rows.list(&features(dataset)).push(Value::Moment(dataset.modified())).text(template.publisher);
             rows.list(&template.keywords).list(&[template.theme]).text(LICENCE).text("fr");
-            rows.push(dataset.data_processed().map_or(Value::Null, Value::Moment)).push(Value::Moment(dataset.metadata_processed()));
+            rows.push(self.date(dataset.data_processed(), dates[0])).push(self.date(dataset.metadata_processed(), dates[1]));
             rows.push(Value::Int(dataset.records_count() as i64)).maybe(template.frequency).push(Value::Bool(true));
             rows.push(Value::Moment(Timestamp::from_second(1_546_300_800).unwrap_or(Timestamp::UNIX_EPOCH))).maybe(None);
         }
         Table::new(schema, Arc::new(rows.finish()), None)
     }
 
+    /// A date in a column of this type.
+    fn date<'d>(&self, stated: &'d Stated, kind: Kind) -> Value<'d> {
+        match stated {
+            Stated::Nothing => Value::Null,
+            Stated::At(moment) if kind == Kind::Moment => Value::Moment(*moment),
+            Stated::At(moment) => Value::owned(iso(*moment, &self.setting.zone)),
+            Stated::Text(text) => Value::text(text),
+        }
+    }
+
     /// A dataset with all its metadata.
     pub fn describe(&self, dataset: &Dataset) -> Json {
         let template = dataset.template();
-        let fields: Vec<Json> = template.schema.fields.iter().map(|field| self.field(field)).collect();
+        let fields: Vec<Json> = dataset.schema().fields.iter().map(|field| self.field(field)).collect();
         let mut metas = json!({"default": self.default(dataset), "dcat": self.dcat(), "custom": custom_metas()});
         if self.with_app_metas {
             metas["explore"] =
@@ -150,6 +166,7 @@ impl Metadata<'_> {
     pub fn default(&self, dataset: &Dataset) -> Json {
         let template = dataset.template();
         let time = |moment: Timestamp| json!(iso(moment, &self.setting.zone));
+        let date = |stated: &Stated| self.date(stated, Kind::Moment).json(&self.setting.zone);
         json!({
             "title": self.title(dataset),
             "description": self.summary(dataset),
@@ -163,8 +180,8 @@ impl Metadata<'_> {
             "modified": time(dataset.modified()),
             "modified_updates_on_metadata_change": false,
             "modified_updates_on_data_change": true,
-            "data_processed": dataset.data_processed().map(time),
-            "metadata_processed": time(dataset.metadata_processed()),
+            "data_processed": date(dataset.data_processed()),
+            "metadata_processed": date(dataset.metadata_processed()),
             "geographic_reference": ["world_fr"],
             "geographic_reference_auto": false,
             "territory": ["France"],

@@ -1,6 +1,5 @@
-//! Everything that one running portal keeps: its datasets, its clock, its counters, the faults in force and the requests it saw.
+//! Everything that one running portal keeps: its datasets, its clock, its counters, the faults and lies in force and the requests it saw.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +11,10 @@ use tokio::time::Instant;
 use super::Settings;
 use super::catalogue::Catalogue;
 use super::fault::Faults;
+use super::lie::Lies;
 use super::quota::Quota;
+use super::seen::Seen;
 use super::wire::Request;
-use crate::clock::Clock;
-
-/// Requests that can be looked at afterwards.
-const REMEMBERED: usize = 500;
 
 /// A portal.
 #[derive(Debug)]
@@ -28,30 +25,42 @@ pub struct Portal {
     pub catalogue: Catalogue,
     /// Until when nobody is to listen on the port, if somebody ever said so.
     pub deaf_until: watch::Sender<Option<Instant>>,
-    clock: Clock,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    /// How far the portal's clock is ahead of the real one.
-    ahead: SignedDuration,
-    received: u64,
-    by_family: BTreeMap<&'static str, u64>,
-    requests: VecDeque<Request>,
+    hands: Hands,
+    seen: Seen,
     quota: Quota,
     faults: Faults,
+    lies: Lies,
+}
+
+/// The hands of the portal's clock.
+#[derive(Clone, Copy, Debug)]
+enum Hands {
+    /// So far ahead of the clock that the portal was started with.
+    Ahead(SignedDuration),
+    /// They stand here.
+    Still(Timestamp),
+}
+
+impl Hands {
+    /// As the portal is started.
+    fn new(settings: &Settings) -> Self {
+        Self::Ahead(settings.now.map_or(SignedDuration::ZERO, |now| now.duration_since(settings.clock.now())))
+    }
 }
 
 impl Inner {
-    fn new(quota: u64) -> Self {
+    fn new(settings: &Settings) -> Self {
         Self {
-            ahead: SignedDuration::ZERO,
-            received: 0,
-            by_family: BTreeMap::new(),
-            requests: VecDeque::new(),
-            quota: Quota::new(quota),
+            hands: Hands::new(settings),
+            seen: Seen::default(),
+            quota: Quota::new(settings.quota),
             faults: Faults::default(),
+            lies: Lies::default(),
         }
     }
 }
@@ -59,38 +68,49 @@ impl Inner {
 impl Portal {
     /// A portal that nobody has asked anything yet.
     pub fn new(settings: Settings) -> Self {
-        let inner = Mutex::new(Inner::new(settings.quota));
+        let inner = Mutex::new(Inner::new(&settings));
         let deaf_until = watch::Sender::new(None);
-        Self { catalogue: Catalogue::new(settings.seed), settings, deaf_until, clock: Clock::system(), inner }
+        Self { catalogue: Catalogue::new(settings.seed, settings.datasets), settings, deaf_until, inner }
     }
 
     /// The portal's time.
     pub fn now(&self) -> Timestamp {
-        let ahead = self.inner().ahead;
-        self.clock.now().saturating_add(ahead).unwrap_or(Timestamp::MAX)
+        let hands = self.inner().hands;
+        match hands {
+            Hands::Ahead(ahead) => self.settings.clock.now().saturating_add(ahead).unwrap_or(Timestamp::MAX),
+            Hands::Still(now) => now,
+        }
     }
 
-    /// Sets the portal's clock; it runs on from there.
-    pub fn set_clock(&self, now: Timestamp) {
-        let ahead = now.duration_since(self.clock.now());
-        self.inner().ahead = ahead;
+    /// Sets the portal's clock. It runs on from there, or stands still.
+    pub fn set_clock(&self, now: Timestamp, frozen: bool) {
+        let hands = if frozen { Hands::Still(now) } else { Hands::Ahead(now.duration_since(self.settings.clock.now())) };
+        self.inner().hands = hands;
     }
 
-    /// Back to the start: counters, quota, faults, touches, swellings and clock.
+    /// Whether the portal's clock stands still.
+    pub fn is_frozen(&self) -> bool {
+        matches!(self.inner().hands, Hands::Still(_))
+    }
+
+    /// Back to the start: counters, quota, faults, lies, clock, and whatever was done to the datasets.
     pub fn reset(&self) {
-        *self.inner() = Inner::new(self.settings.quota);
+        let mut inner = self.inner();
+        let seen = Seen::after(&inner.seen);
+        *inner = Inner { seen, ..Inner::new(&self.settings) };
+        drop(inner);
         self.catalogue.reset();
     }
 
-    /// Notes a request whose head has been read.
+    /// Notes a request whose head has been read, to be followed by [`answered`](Self::answered).
     pub fn received(&self, family: &'static str, request: &Request) {
-        let mut inner = self.inner();
-        inner.received += 1;
-        *inner.by_family.entry(family).or_default() += 1;
-        if inner.requests.len() == REMEMBERED {
-            inner.requests.pop_front();
-        }
-        inner.requests.push_back(request.clone());
+        let now = self.now();
+        self.inner().seen.received(family, request, now);
+    }
+
+    /// The portal is done with a request.
+    pub fn answered(&self, family: &'static str) {
+        self.inner().seen.answered(family);
     }
 
     /// Runs `count` on the quota.
@@ -104,6 +124,11 @@ impl Portal {
         change(&mut self.inner().faults)
     }
 
+    /// Runs `change` on the lies.
+    pub fn lies<T>(&self, change: impl FnOnce(&mut Lies) -> T) -> T {
+        change(&mut self.inner().lies)
+    }
+
     /// Has the port closed for a while, and with it every connection that waits for a request.
     pub fn stop_listening(&self, time: Duration) {
         self.deaf_until.send_replace(Some(Instant::now() + time));
@@ -113,26 +138,18 @@ impl Portal {
     pub fn calls(&self) -> Json {
         let now = self.now();
         let mut inner = self.inner();
-        let used_today = inner.quota.used_today(now);
-        json!({
-            "received": inner.received,
+        let mut calls = json!({
             "charged": inner.quota.charged(),
-            "by_family": inner.by_family,
-            "anonymous_used_today": used_today,
+            "anonymous_used_today": inner.quota.used_today(now),
             "now": now.to_string(),
-        })
+        });
+        inner.seen.tell(&mut calls, now);
+        calls
     }
 
-    /// The last requests, oldest first.
-    pub fn last_requests(&self, number: usize) -> Json {
-        let inner = self.inner();
-        let skipped = inner.requests.len().saturating_sub(number);
-        let shown = inner
-            .requests
-            .iter()
-            .skip(skipped)
-            .map(|request| json!({"method": request.method, "target": request.target, "headers": request.fields}));
-        Json::Array(shown.collect())
+    /// The last requests whose target has this text in it, oldest first.
+    pub fn last_requests(&self, number: usize, containing: &str) -> Json {
+        self.inner().seen.last(number, containing)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

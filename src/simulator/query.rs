@@ -27,6 +27,8 @@ pub struct Setting {
     pub now: Timestamp,
     /// Whether v2.0 asks: parts of dates are texts there, and null is no group.
     pub old: bool,
+    /// Whether rows come in the reverse order: a lie.
+    pub reversed: bool,
 }
 
 impl Setting {
@@ -40,7 +42,7 @@ impl Setting {
         let zone = if name == "UTC" { Ok(TimeZone::UTC) } else { TimeZone::get(name) };
         let zone =
             zone.map_err(|_| Refusal::Parameter { name: "timezone", found: name.to_owned(), expected: "a valid timezone".to_owned() })?;
-        Ok(Self { zone, lang, now, old })
+        Ok(Self { zone, lang, now, old, reversed: false })
     }
 }
 

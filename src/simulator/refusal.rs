@@ -36,6 +36,13 @@ pub enum Refusal {
         /// Its id.
         id: String,
     },
+    /// A dataset that was told to answer so.
+    Hidden {
+        /// 401, 403, 404 or 410.
+        status: u16,
+        /// Its id.
+        id: String,
+    },
     /// A path that the portal does not have.
     NotFoundUri,
     /// A method that the path does not take.
@@ -52,6 +59,7 @@ impl Refusal {
             Self::UnknownKey => 401,
             Self::Forbidden => 403,
             Self::NotFound { .. } | Self::NotFoundUri => 404,
+            Self::Hidden { status, .. } => *status,
             Self::MethodNotAllowed => 405,
             Self::Gone => 410,
         }
@@ -77,6 +85,12 @@ impl Refusal {
             Self::UnknownKey => ("Unauthorized", "The provided API key is not valid.".to_owned()),
             Self::Forbidden => ("ForbiddenAccess", "You don't have permission to access the requested resource".to_owned()),
             Self::NotFound { what, id } => ("NotFoundResource", format!("The requested {what} {id} does not exist.")),
+            Self::Hidden { status, id } => match status {
+                401 => ("Unauthorized", "You must be authenticated to access the requested resource".to_owned()),
+                403 => return Self::Forbidden.body(),
+                410 => ("Gone", format!("The requested dataset {id} is gone.")),
+                _ => return Self::NotFound { what: "dataset", id: id.clone() }.body(),
+            },
             Self::NotFoundUri => ("NotFoundURI", "The requested URI does not exist.".to_owned()),
             Self::MethodNotAllowed => ("MethodNotAllowed", "The method is not allowed for the requested URL.".to_owned()),
             Self::Gone => ("Gone", "This endpoint no longer exists in this version of the API.".to_owned()),

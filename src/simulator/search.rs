@@ -43,7 +43,7 @@ pub fn answer(portal: &Portal, caller: &Caller, target: &Target, endpoint: &Sear
 
 fn read<'a>(portal: &'a Portal, caller: &'a Caller, target: &'a Target) -> Result<Question<'a>, Refusal> {
     let lang = caller.lang(&target.parameters)?;
-    let setting = Setting::new(&target.parameters, lang, caller.now, false)?;
+    let setting = Setting { reversed: caller.lied_to, ..Setting::new(&target.parameters, lang, caller.now, false)? };
     Ok(Question { portal, caller, target, setting })
 }
 

@@ -105,6 +105,12 @@ impl Schema {
     pub fn position(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
+
+    /// The same without the field at `lost`.
+    pub fn without(&self, lost: usize) -> Arc<Self> {
+        let left = self.fields.iter().enumerate().filter(|(at, _)| *at != lost);
+        Self::new(left.map(|(_, field)| *field).collect())
+    }
 }
 
 /// Texts of one column: each different one is kept once.
@@ -308,6 +314,8 @@ pub struct Table {
     fresh: Option<Arc<Columns>>,
     base: Arc<Columns>,
     files: Files,
+    /// The column that is not told of. Those behind it have moved up.
+    lost: Option<usize>,
 }
 
 /// Where the files of the rows are: the portal's origin and the dataset.
@@ -320,12 +328,17 @@ struct Files {
 impl Table {
     /// The rows of `base`, with those of `fresh` in front of them.
     pub fn new(schema: Arc<Schema>, base: Arc<Columns>, fresh: Option<Arc<Columns>>) -> Self {
-        Self { schema, fresh, base, files: Files::default() }
+        Self { schema, fresh, base, files: Files::default(), lost: None }
     }
 
     /// The same rows, whose files are those of `dataset` at `origin`.
     pub fn with_files(self, origin: &str, dataset: &str) -> Self {
         Self { files: Files { origin: origin.into(), dataset: dataset.into() }, ..self }
+    }
+
+    /// The same rows without the column at `lost`.
+    pub fn without(self, lost: usize) -> Self {
+        Self { schema: self.schema.without(lost), lost: Some(lost), ..self }
     }
 
     /// Number of rows.
@@ -341,7 +354,7 @@ impl Table {
     /// The value of a field in a row.
     pub fn value(&self, row: usize, column: usize) -> Value<'_> {
         let (columns, row) = self.locate(row);
-        match columns.value(row, column) {
+        match columns.value(row, self.kept(column)) {
             Value::File(name) => files::value(&self.files.origin, &self.files.dataset, &name),
             value => value,
         }
@@ -350,7 +363,12 @@ impl Table {
     /// A text in lower case and without accents, for searching.
     pub fn folded(&self, row: usize, column: usize) -> Option<&str> {
         let (columns, row) = self.locate(row);
-        columns.folded(row, column)
+        columns.folded(row, self.kept(column))
+    }
+
+    /// Where a column of the schema stands among those of the rows.
+    fn kept(&self, column: usize) -> usize {
+        if self.lost.is_some_and(|lost| column >= lost) { column + 1 } else { column }
     }
 
     fn locate(&self, row: usize) -> (&Columns, usize) {

@@ -115,3 +115,62 @@ async fn a_stopped_portal_lets_go_of_its_address() {
     let error = tokio::net::TcpStream::connect(addr).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 }
+
+#[tokio::test]
+async fn a_clock_runs_on_or_stands_still_and_can_be_moved_forward() {
+    let settings = preau::simulator::Settings { now: Some("2026-03-01T06:00:00Z".parse().unwrap()), ..Default::default() };
+    let portal = Portal::with(settings).await;
+    let reads = async || portal.calls().await["now"].as_str().unwrap().to_owned();
+    assert!(reads().await.starts_with("2026-03-01T06:00:0"));
+    portal.control("POST", "clock?forward=3600", "").await;
+    let first = reads().await;
+    assert!(first.starts_with("2026-03-01T07:00:0") && reads().await > first, "it runs on");
+    portal.control("POST", "clock?now=2026-03-02T00:00:00Z&frozen=1", "").await;
+    portal.control("POST", "clock?forward=0.25", "").await;
+    assert_eq!((reads().await.as_str(), reads().await.as_str()), ("2026-03-02T00:00:00.25Z", "2026-03-02T00:00:00.25Z"));
+    portal.control("POST", "clock?forward=1&frozen=0", "").await;
+    assert!(reads().await < reads().await, "it runs again");
+    portal.control("POST", "reset", "").await;
+    assert!(reads().await.starts_with("2026-03-01T06:00:0"));
+    for (path, right) in [("clock", "now or forward"), ("clock?forward=-1", "number of seconds"), ("clock?now=x", "RFC 3339")] {
+        let answer = portal.ask("POST", &format!("/_simulator/{path}"), &[], "").await;
+        assert!(answer.status == 400 && answer.text().contains(right), "{path}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_larger_portal_has_the_smaller_one_in_it_and_more_to_ask() {
+    let portal = Portal::with(preau::simulator::Settings { datasets: 300, ..Default::default() }).await;
+    let look = "/api/explore/v2.1/catalog/exports/json?select=dataset_id,data_processed,records_count";
+    let (large, small) = (portal.json(look).await, Portal::new().await.json(look).await);
+    let (large, small) = (large.as_array().unwrap(), small.as_array().unwrap());
+    assert_eq!((large.len(), &large[..small.len()]), (300, &small[..]));
+    for at in [64, 65, 77, 89, 101, 299] {
+        let id = large[at]["dataset_id"].as_str().unwrap();
+        let described = portal.json(&format!("{V21}/datasets/{id}")).await;
+        let fields: Vec<&str> = described["fields"].as_array().unwrap().iter().map(|field| field["name"].as_str().unwrap()).collect();
+        let rows = portal.json(&format!("{V21}/datasets/{id}/exports/json")).await;
+        assert_eq!(large[at]["records_count"], rows.as_array().unwrap().len());
+        let mut questions =
+            vec!["limit=5".to_owned(), "limit=100".to_owned(), "limit=20&offset=20".to_owned(), "limit=100&offset=40".to_owned()];
+        questions.extend(fields.iter().map(|field| format!("select={field}&limit=20")));
+        questions.extend(fields.iter().map(|field| format!("group_by={field}&select=count(*)")));
+        questions.push("where=code_departement%3C%22050%22".to_owned());
+        let mut answers = std::collections::HashSet::new();
+        for question in &questions {
+            let answer = portal.get(&format!("{V21}/datasets/{id}/records?{question}")).await;
+            assert_eq!(answer.status, 200, "{question}: {}", answer.text());
+            answers.insert(answer.body);
+        }
+        assert!(answers.len() == questions.len() && answers.len() >= 20, "{id}: {} of {}", answers.len(), questions.len());
+    }
+}
+
+#[tokio::test]
+async fn every_control_path_is_explained() {
+    let help = preau::simulator::help();
+    for path in ["calls", "requests", "reset", "clock", "touch", "release", "version", "hide", "show", "publish", "shrink", "lie", "faults"]
+    {
+        assert!(help.contains(&format!("/_simulator/{path}")), "{path}: {help}");
+    }
+}

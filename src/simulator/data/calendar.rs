@@ -62,6 +62,7 @@ pub(super) fn template() -> Template {
         ]),
         data_visible: true,
         key_only: false,
+        unpublished: false,
         rows: YEARS * academies().len() * HOLIDAYS.len(),
         make,
     }

@@ -44,6 +44,7 @@ pub(super) fn template() -> Template {
         schema: schema(),
         data_visible: true,
         key_only: false,
+        unpublished: false,
         rows: 60_000,
         make,
     }

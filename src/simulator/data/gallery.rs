@@ -24,6 +24,7 @@ pub(super) fn template() -> Template {
         ]),
         data_visible: true,
         key_only: false,
+        unpublished: false,
         rows: 60,
         make,
     }

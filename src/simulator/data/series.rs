@@ -20,7 +20,10 @@ struct Form {
     make: fn(&mut Dice, usize, &mut Builder),
 }
 
-const SUBJECTS: &[(&str, &str, &str)] = &[
+/// What a table is about: as ids have it, in French and in English.
+type Subject = (&'static str, &'static str, &'static str);
+
+const SUBJECTS: &[Subject] = &[
     ("ecoles-rurales", "écoles rurales", "rural schools"),
     ("ecoles-urbaines", "écoles urbaines", "urban schools"),
     ("colleges-bilingues", "collèges bilingues", "bilingual lower schools"),
@@ -84,33 +87,61 @@ const FORMS: &[Form] = &[
 ];
 
 pub(super) fn templates() -> Vec<Template> {
-    let mut templates = Vec::new();
-    for form in FORMS {
-        for (slug, subject, subject_en) in SUBJECTS {
-            let id = format!("fr-en-{}-{slug}", form.prefix);
-            templates.push(Template {
-                title: format!("{} : {subject}", form.title),
-                title_en: format!("{} {subject_en}", form.title_en),
-                theme: form.theme,
-                keywords: form.keywords.to_vec(),
-                publisher: if hash(&id).is_multiple_of(3) {
-                    "Direction de l'évaluation (fictive)"
-                } else {
-                    "Ministère de l'Éducation nationale (fictif)"
-                },
-                frequency: if hash(&id).is_multiple_of(4) { None } else { Some("Annuelle") },
-                schema: Schema::new((form.fields)()),
-                data_visible: true,
-                key_only: false,
-                rows: 50 + (hash(&id) % 1951) as usize,
-                make: form.make,
-                id,
-            });
-        }
-    }
+    let mut templates: Vec<Template> = pairs().map(|(form, subject)| form.template(subject, None)).collect();
     templates.push(closed("fr-en-mobilites-nominatives", "Mobilités nominatives", "Named transfers", false));
     templates.push(closed("fr-en-reserve-aux-services", "Données réservées aux services", "Data for the services", true));
     templates
+}
+
+/// So many more: the same forms and subjects, an edition after the other. They are short, because there may be many.
+pub(super) fn more(number: usize) -> impl Iterator<Item = Template> {
+    let editions = 2..;
+    editions.flat_map(|edition| pairs().map(move |(form, subject)| form.template(subject, Some(edition)))).take(number)
+}
+
+/// Datasets that appear when somebody says so.
+pub(super) fn unpublished() -> impl Iterator<Item = Template> {
+    const WAITING: usize = 12;
+    let subjects = pairs().filter(|(_, (slug, ..))| slug.starts_with("ecoles"));
+    subjects.cycle().zip(1..=WAITING).map(|(form_and_subject, number)| {
+        let (form, subject) = form_and_subject;
+        let id = format!("fr-en-nouveaute-{number}");
+        Template { id, unpublished: true, ..form.template(subject, Some(0)) }
+    })
+}
+
+fn pairs() -> impl Iterator<Item = (&'static Form, &'static Subject)> + Clone {
+    FORMS.iter().flat_map(|form| SUBJECTS.iter().map(move |subject| (form, subject)))
+}
+
+impl Form {
+    fn template(&self, (slug, subject, subject_en): &Subject, edition: Option<usize>) -> Template {
+        let (suffix, words, words_en) = match edition {
+            Some(edition) => (format!("-edition-{edition}"), format!(", édition {edition}"), format!(", edition {edition}")),
+            None => Default::default(),
+        };
+        let id = format!("fr-en-{}-{slug}{suffix}", self.prefix);
+        let hash = hash(&id);
+        Template {
+            title: format!("{} : {subject}{words}", self.title),
+            title_en: format!("{} {subject_en}{words_en}", self.title_en),
+            theme: self.theme,
+            keywords: self.keywords.to_vec(),
+            publisher: if hash.is_multiple_of(3) {
+                "Direction de l'évaluation (fictive)"
+            } else {
+                "Ministère de l'Éducation nationale (fictif)"
+            },
+            frequency: if hash.is_multiple_of(4) { None } else { Some("Annuelle") },
+            schema: Schema::new((self.fields)()),
+            data_visible: true,
+            key_only: false,
+            unpublished: false,
+            rows: if edition.is_some() { 60 + (hash % 200) as usize } else { 50 + (hash % 1951) as usize },
+            make: self.make,
+            id,
+        }
+    }
 }
 
 /// A dataset that not everybody may read.
@@ -126,6 +157,7 @@ fn closed(id: &str, title: &str, title_en: &str, key_only: bool) -> Template {
         schema: Schema::new(headcount_fields()),
         data_visible: key_only,
         key_only,
+        unpublished: false,
         rows: 120,
         make: headcount,
     }

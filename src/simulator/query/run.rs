@@ -52,6 +52,9 @@ impl Selection {
         let scope = scope(table, setting);
         let total = rows.len();
         order(&mut rows, &query.order, &scope);
+        if setting.reversed {
+            rows.reverse();
+        }
         let (names, mut expressions): (Vec<String>, Vec<Expression>) = projection(&query.select, &table.schema).into_iter().unzip();
         // An aggregate without groups is one value, repeated on every row of the page.
         for expression in expressions.iter_mut().filter(|expression| expression.is_aggregate()) {
@@ -72,6 +75,9 @@ impl Selection {
                 let values = query.order.iter().map(|(expression, descending)| (scope.group_value(expression, rows, keys), *descending));
                 SortKey(values.collect())
             });
+        }
+        if setting.reversed {
+            groups.reverse();
         }
         let total = groups.len();
         let mut names: Vec<String> = query.groups.iter().map(|(name, _)| name.clone()).collect();

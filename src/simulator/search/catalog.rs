@@ -63,7 +63,7 @@ impl Question<'_> {
             "features": features(dataset),
             "attachments": files::attachments(dataset).iter().map(listed).collect::<Vec<_>>(),
             "alternative_exports": files::alternative_exports(dataset).iter().map(listed).collect::<Vec<_>>(),
-            "fields": template.schema.fields.iter().map(|field| self.field(field)).collect::<Vec<_>>(),
+            "fields": dataset.schema().fields.iter().map(|field| self.field(field)).collect::<Vec<_>>(),
         })
     }
 
