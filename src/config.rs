@@ -142,6 +142,9 @@ pub struct Portal {
     pub public_url: Option<Url>,
     /// Whether absolute links to the portal in its answers become links to the mirror. Default yes.
     pub rewrite_links: bool,
+    /// Whether this portal's clients may force calls by what their requests say (`Cache-Control: no-cache`, `max-age`, `min-fresh`, `no-store`).
+    /// Default no: whoever reloads a page would spend everybody's calls. `max-stale` and `only-if-cached` cost no call and are obeyed either way.
+    pub may_force: bool,
     /// Portal keys that unlock nothing an anonymous caller does not get (a public read key in a web page): dropped before the call.
     /// Default none.
     pub same_as_anonymous: Vec<Secret>,
@@ -195,14 +198,34 @@ pub struct Cache {
     pub buffer_limit: NonZeroUsize,
     /// Up to this size a body goes on arriving although its last reader has left. Default 512 MiB; zero: only if it is nearly whole.
     pub finish_limit: u64,
-    /// How long an answer of each family is fresh.
+    /// How long after it was asked the portal's catalogue vouches for the answers of datasets that it says have not moved. An answer without a
+    /// stale label is never further behind the portal than this. Default 5 min.
+    pub freshness_bound: Duration,
+    /// How long an answer may be fresh although its dataset does not move: labels and visibility can change without it. Default 24 h.
+    pub max_unmoved: Duration,
+    /// The same once the dataset's metadata has moved and its data has not. Default 1 h.
+    pub max_unmoved_after_metadata: Duration,
+    /// What was fetched within this time of our first sight of a version is fetched once more after it: a portal may state a version before it
+    /// answers with it. Default 2 min; zero: it is not.
+    pub settle: Duration,
+    /// When it is fetched once more again, after our first sight of the version, if the version moved and the bytes did not. Default 30 min;
+    /// zero: it is not.
+    pub settle_again: Duration,
+    /// Calls at once, per portal, that renew stale answers. Further askers get the stale answer, labelled `paced`. Default 4.
+    pub concurrent_refreshes: NonZeroUsize,
+    /// Calls a minute, per portal, that renew stale answers. Further askers get the stale answer, labelled `paced`. Default 30.
+    pub refreshes_per_minute: NonZeroU32,
+    /// Whether clients are told what is left of the freshness (`max-age=123`) instead of `max-age=0`. Default no: what a client or a cache
+    /// in front of it keeps by itself outlives a change that we know of.
+    pub client_freshness: bool,
+    /// How long an answer of each family is fresh where no dataset version can say so.
     pub lifetimes: Lifetimes,
     /// How long an answer may be served, labelled, after it went stale, while the portal is slow, fails, or the budget is out. Default 7 days;
     /// zero: never.
     pub stale_if_error: Duration,
     /// How long an asker waits for a fill if a stale answer exists. Default 1 s; zero: not at all.
     pub patience: Duration,
-    /// How long a 400 or 404 is remembered. Default 1 min; zero: not at all.
+    /// How long a 400 or 404 is remembered, at most `freshness_bound`. Default 5 min; zero: not at all.
     pub negative_lifetime: Duration,
 }
 
@@ -232,8 +255,13 @@ pub struct Budget {
     pub max_concurrent_calls: NonZeroUsize,
     /// Calls of each day kept for looks at the catalogue, at most a twentieth of the day's. Default 50.
     pub look_reserve: u32,
-    /// Calls of each day kept for revalidation, at most a twentieth of the day's. Default 0.
+    /// Calls of each day kept for revalidation and audits, at most a twentieth of the day's. Default 100.
     pub revalidation_reserve: u32,
+    /// Calls of each day that looks at the catalogue may take, failures included; where a look takes several calls or the day is short, looks
+    /// are further apart. Default 300; zero: no looks, and lifetimes alone decide what is fresh.
+    pub looks_per_day: u32,
+    /// Calls of each day, out of `revalidation_reserve`, by which stored answers are compared with the portal's. Default 10; zero: none.
+    pub audits_per_day: u32,
 }
 
 impl Budget {

@@ -64,10 +64,11 @@ impl fmt::Display for Summary<'_> {
             Shown(cache.patience),
             Shown(cache.negative_lifetime)
         )?;
+        freshness(config, f)?;
         let fresh = &cache.lifetimes;
         writeln!(
             f,
-            "  fresh: catalog {}, dataset {}, records {}, export {}, attachment {}, page {}, others {}",
+            "  lifetimes: catalog {}, dataset {}, records {}, export {}, attachment {}, page {}, others {}",
             Shown(fresh.catalog),
             Shown(fresh.dataset),
             Shown(fresh.records),
@@ -107,12 +108,40 @@ fn portal_details(portal: &Portal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if !portal.rewrite_links {
         write!(f, "  links stay the portal's")?;
     }
+    if portal.may_force {
+        write!(f, "  clients may force calls")?;
+    }
     match portal.same_as_anonymous.len() {
         0 => {}
         1 => write!(f, "  1 key counts as anonymous")?,
         n => write!(f, "  {n} keys count as anonymous")?,
     }
     writeln!(f)
+}
+
+/// How far answers may be behind the portal, and what is spent on knowing it.
+fn freshness(config: &Config, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Config { cache, budget, .. } = config;
+    match budget.looks_per_day {
+        0 => writeln!(f, "  versions: no looks at the catalogue, lifetimes alone decide")?,
+        looks => writeln!(f, "  versions: a look vouches for {}, at most {looks} looks a day", Shown(cache.freshness_bound))?,
+    }
+    writeln!(
+        f,
+        "  unmoved answers live {}, {} once metadata moved; settled after {} and {}",
+        Shown(cache.max_unmoved),
+        Shown(cache.max_unmoved_after_metadata),
+        Shown(cache.settle),
+        Shown(cache.settle_again)
+    )?;
+    writeln!(
+        f,
+        "  stale ones are renewed {} at once, {} a minute; audits {} a day; clients keep {}",
+        cache.concurrent_refreshes,
+        cache.refreshes_per_minute,
+        budget.audits_per_day,
+        if cache.client_freshness { "what is left" } else { "nothing unasked" }
+    )
 }
 
 /// By which way calls to `portal` go.
@@ -198,17 +227,20 @@ mod tests {
     #[test]
     fn a_sound_configuration_shows_what_is_in_force() {
         let (verdict, _) = verdict(
-            "[[portal]]\nname = \"education\"\ndaily_calls = 600\n[budget]\nrevalidation_reserve = 10\n",
+            "[[portal]]\nname = \"education\"\ndaily_calls = 600\nmay_force = true\n[budget]\nrevalidation_reserve = 10\n[cache]\nfreshness_bound = \"2 min\"\n",
             &[("PREAU_LISTEN", "127.0.0.1:9000"), ("PREAU_DATA", "/srv/preau"), ("HTTPS_PROXY", "http://me:hunter2@proxy.intra:3128")],
         );
         assert_eq!(verdict.status, 0);
         for stated in [
             "ok: no fault",
-            "education  https://data.education.gouv.fr\n",
+            "education  https://data.education.gouv.fr  clients may force calls\n",
             "mirror  127.0.0.1:9000\n  admin   127.0.0.1:8081\n",
             "data\n  /srv/preau\n",
             "  portal            day   for looks  revalidation  for askers  at once\n  education         600          30            10         560        8\n",
-            "stale answers for 7 d, after waiting 1s; errors remembered 1m",
+            "stale answers for 7 d, after waiting 1s; errors remembered 2m",
+            "versions: a look vouches for 2m, at most 300 looks a day\n",
+            "unmoved answers live 1 d, 1h once metadata moved; settled after 2m and 30m\n",
+            "renewed 4 at once, 30 a minute; audits 10 a day; clients keep nothing unasked\n",
             "whole 30m",
             "to education  through http://…@proxy.intra:3128 (tunnel, from HTTPS_PROXY)",
         ] {

@@ -16,7 +16,8 @@ use super::values::{self, Value};
 use super::{Portal, Secret};
 
 /// The keys of a portal's table.
-pub(super) const KEYS: &[&str] = &["name", "url", "hosts", "daily_calls", "public_url", "rewrite_links", "same_as_anonymous_file"];
+pub(super) const KEYS: &[&str] =
+    &["name", "url", "hosts", "daily_calls", "public_url", "rewrite_links", "may_force", "same_as_anonymous_file"];
 const DEFAULT_NAME: &str = "education";
 const DEFAULT_URL: &str = "https://data.education.gouv.fr";
 const DEFAULT_DAILY_CALLS: NonZeroU32 = NonZeroU32::new(5000).expect("it is not zero");
@@ -46,6 +47,7 @@ fn default_portal() -> Portal {
         daily_calls: DEFAULT_DAILY_CALLS,
         public_url: None,
         rewrite_links: true,
+        may_force: false,
         same_as_anonymous: Vec::new(),
     }
 }
@@ -75,6 +77,7 @@ fn from_table(mut table: PortalTable, whole: bool, layers: &mut Layers<'_>) -> O
     let daily_calls = read_key(&mut table.keys, "daily_calls", values::count(1..=u32::MAX), layers);
     let public_url = read_key(&mut table.keys, "public_url", values::public_url, layers);
     let rewrite_links = read_key(&mut table.keys, "rewrite_links", values::switch, layers);
+    let may_force = read_key(&mut table.keys, "may_force", values::switch, layers);
     let keys_file = read_key(&mut table.keys, "same_as_anonymous_file", values::text, layers);
     let same_as_anonymous = keys_file.map_or_else(Vec::new, |(path, place)| read_keys_file(&resolved(&place, &path), place, layers));
     layers.refuse_rest(table.keys, KEYS);
@@ -85,6 +88,7 @@ fn from_table(mut table: PortalTable, whole: bool, layers: &mut Layers<'_>) -> O
         daily_calls: daily_calls.and_then(|(calls, _)| NonZeroU32::new(calls)).unwrap_or(DEFAULT_DAILY_CALLS),
         public_url: public_url.map(|(url, _)| url),
         rewrite_links: rewrite_links.is_none_or(|(on, _)| on),
+        may_force: may_force.is_some_and(|(on, _)| on),
         same_as_anonymous,
     };
     Some((portal, table.place))

@@ -4,14 +4,14 @@
 //! checked last, when all of them are known.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::environment::is_root;
 use super::faults::{Mistake, Place};
 use super::layers::Layers;
-use super::values::{address, contact, count, duration, log_filter, log_format, positive_duration, public_url, size, size_text};
+use super::values::{address, contact, count, duration, log_filter, log_format, positive_duration, public_url, size, size_text, switch};
 use super::{Budget, Cache, Config, Lifetimes, Listen, LogFormat, Origin, Telemetry};
 // Whether a file of authorities or a proxy variable can be used is asked of what will use it, so that the answers cannot differ.
 use crate::origin::{ProxyFault, authorities, proxy_for};
@@ -31,6 +31,10 @@ const fn seconds(seconds: u64) -> Duration {
 
 const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(60 * minutes)
+}
+
+const fn hours(hours: u64) -> Duration {
+    minutes(60 * hours)
 }
 
 /// A count or size whose bounds start above zero and end within the type.
@@ -85,6 +89,8 @@ pub(super) fn origin(layers: &mut Layers<'_>) -> Origin {
 
 pub(super) fn cache(layers: &mut Layers<'_>) -> Cache {
     let memory_bytes = layers.read_or("cache.memory_bytes", size(MIB..=16 * TIB), 256 * MIB);
+    let freshness_bound = layers.read_or("cache.freshness_bound", positive_duration, minutes(5));
+    let refreshes_per_minute = layers.read_or("cache.refreshes_per_minute", count(1..=100_000), 30);
     Cache {
         memory_bytes: NonZeroU64::new(memory_bytes).unwrap_or(NonZeroU64::MIN),
         disk_bytes: layers.read_or("cache.disk_bytes", size(0..=16 * TIB), 10 * GIB),
@@ -93,11 +99,22 @@ pub(super) fn cache(layers: &mut Layers<'_>) -> Cache {
         buffer_limit: nonzero(layers.read_or("cache.buffer_limit", size(KIB..=1024 * MIB), 256 * KIB)),
         // Half of it is nothing to anybody, and the call is spent: what a connection brings in minutes is worth its end.
         finish_limit: layers.read_or("cache.finish_limit", size(0..=16 * TIB), 512 * MIB),
+        // A look every five minutes is 288 a day.
+        freshness_bound,
+        max_unmoved: layers.read_or("cache.max_unmoved", positive_duration, hours(24)),
+        max_unmoved_after_metadata: layers.read_or("cache.max_unmoved_after_metadata", positive_duration, hours(1)),
+        settle: layers.read_or("cache.settle", duration, minutes(2)),
+        settle_again: layers.read_or("cache.settle_again", duration, minutes(30)),
+        // Half of what may be under way at once stays for what was never asked.
+        concurrent_refreshes: nonzero(layers.read_or("cache.concurrent_refreshes", count(1..=1000), 4).into()),
+        refreshes_per_minute: NonZeroU32::new(refreshes_per_minute).unwrap_or(NonZeroU32::MIN),
+        client_freshness: layers.read_or("cache.client_freshness", switch, false),
         lifetimes: lifetimes(layers),
         // Users of the calendar keep it for a week to a month themselves.
-        stale_if_error: layers.read_or("cache.stale_if_error", duration, seconds(7 * 24 * 3600)),
+        stale_if_error: layers.read_or("cache.stale_if_error", duration, hours(7 * 24)),
         patience: layers.read_or("cache.patience", duration, seconds(1)),
-        negative_lifetime: layers.read_or("cache.negative_lifetime", duration, minutes(1)),
+        // What is missing today may be published in a minute: nothing vouches for an error longer than for an answer.
+        negative_lifetime: layers.read_or("cache.negative_lifetime", duration, minutes(5)).min(freshness_bound),
     }
 }
 
@@ -120,7 +137,10 @@ pub(super) fn budget(layers: &mut Layers<'_>) -> Budget {
         // It bounds what a `kill -9` can cost, and what a portal sees of us at once.
         max_concurrent_calls: nonzero(layers.read_or("budget.max_concurrent_calls", count(1..=1000), 8).into()),
         look_reserve: layers.read_or("budget.look_reserve", count(0..=u32::MAX), 50),
-        revalidation_reserve: layers.read_or("budget.revalidation_reserve", count(0..=u32::MAX), 0),
+        revalidation_reserve: layers.read_or("budget.revalidation_reserve", count(0..=u32::MAX), 100),
+        // One each five minutes, and a dozen that failed.
+        looks_per_day: layers.read_or("budget.looks_per_day", count(0..=u32::MAX), 300),
+        audits_per_day: layers.read_or("budget.audits_per_day", count(0..=u32::MAX), 10),
     }
 }
 
@@ -153,6 +173,7 @@ pub(super) fn check_together(config: &Config, layers: &mut Layers<'_>) {
         let wrong = format!("{} is more than cache.disk_bytes ({})", size_text(limit), size_text(disk));
         layers.refuse("cache.buffer_limit", wrong, "lower it, or raise cache.disk_bytes, or set that to 0 for no disk at all");
     }
+    check_freshness(&config.cache, layers);
     let origin = &config.origin;
     for (key, part) in [("origin.connect_timeout", origin.connect_timeout), ("origin.first_byte_timeout", origin.first_byte_timeout)] {
         if part > origin.whole_timeout {
@@ -171,5 +192,33 @@ pub(super) fn check_together(config: &Config, layers: &mut Layers<'_>) {
             let place = Place::Environment { variable: variable.to_owned() };
             layers.fault(place, "the proxy of calls", Mistake::new(wrong, right));
         }
+    }
+}
+
+/// The times of freshness among each other: only what could never come to pass is refused.
+fn check_freshness(cache: &Cache, layers: &mut Layers<'_>) {
+    let unmoved = [("cache.max_unmoved", cache.max_unmoved), ("cache.max_unmoved_after_metadata", cache.max_unmoved_after_metadata)];
+    for (key, most) in unmoved {
+        if most < cache.freshness_bound {
+            layers.refuse(
+                key,
+                "it is shorter than cache.freshness_bound: what a look finds unmoved would be asked for again before the next look",
+                "raise it, or lower cache.freshness_bound",
+            );
+        }
+    }
+    if cache.max_unmoved_after_metadata > cache.max_unmoved {
+        layers.refuse(
+            "cache.max_unmoved_after_metadata",
+            "it is longer than cache.max_unmoved, which would always come first",
+            "lower it, or raise cache.max_unmoved",
+        );
+    }
+    if !cache.settle_again.is_zero() && cache.settle_again <= cache.settle {
+        layers.refuse(
+            "cache.settle_again",
+            "it does not come after cache.settle, and both count from the first sight of a version",
+            "raise it, lower cache.settle, or set it to \"0 s\" for no second time",
+        );
     }
 }

@@ -156,6 +156,51 @@ fn settings_that_contradict_each_other_are_refused_where_they_stand() {
 }
 
 #[test]
+fn the_times_of_freshness_are_refused_where_one_of_them_could_never_come() {
+    let found = faults("[cache]\nfreshness_bound = \"2 h\"\nmax_unmoved = \"30 min\"\nsettle = \"1 h\"\n");
+    let starts = [
+        "f.toml:3: cache.max_unmoved: it is shorter than cache.freshness_bound",
+        "default: cache.max_unmoved_after_metadata: it is shorter than cache.freshness_bound",
+        "default: cache.max_unmoved_after_metadata: it is longer than cache.max_unmoved",
+        "default: cache.settle_again: it does not come after cache.settle",
+    ];
+    assert_eq!(found.len(), starts.len(), "{found:#?}");
+    for start in starts {
+        assert!(found.iter().any(|fault| fault.starts_with(start)), "{start} in {found:#?}");
+    }
+    let none = load("[cache]\nsettle = \"0 s\"\nsettle_again = \"0 s\"\n", [], Overrides::default()).unwrap();
+    assert!(none.cache.settle.is_zero() && none.cache.settle_again.is_zero());
+    for (text, key) in [
+        ("[cache]\nfreshness_bound = \"0 s\"\n", "cache.freshness_bound: zero"),
+        ("[cache]\nmax_unmoved = \"0 s\"\n", "cache.max_unmoved: zero"),
+        ("[cache]\nconcurrent_refreshes = 0\n", "cache.concurrent_refreshes: 0 is out of range"),
+        ("[cache]\nrefreshes_per_minute = 100001\n", "cache.refreshes_per_minute: 100001 is out of range"),
+        ("[cache]\nclient_freshness = \"true\"\n", "cache.client_freshness: \"true\" is neither"),
+        ("[[portal]]\nmay_force = 1\n", "portal.may_force: 1 is neither"),
+    ] {
+        assert!(faults(text)[0].contains(key), "{key}: {:#?}", faults(text));
+    }
+}
+
+#[test]
+fn freshness_comes_from_versions_by_default_and_an_error_never_outlives_the_bound() {
+    let Config { cache, budget, portals, .. } = defaults();
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    assert_eq!((cache.freshness_bound, cache.negative_lifetime), (minutes(5), minutes(5)));
+    assert_eq!((cache.max_unmoved, cache.max_unmoved_after_metadata), (minutes(24 * 60), minutes(60)));
+    assert_eq!((cache.settle, cache.settle_again), (minutes(2), minutes(30)));
+    assert_eq!((cache.concurrent_refreshes.get(), cache.refreshes_per_minute.get()), (4, 30));
+    assert!(!cache.client_freshness && !portals[0].may_force);
+    assert_eq!((budget.looks_per_day, budget.audits_per_day, budget.look_reserve, budget.revalidation_reserve), (300, 10, 50, 100));
+    let short = load("[cache]\nfreshness_bound = \"1 min\"\n", [("PREAU_CACHE_CLIENT_FRESHNESS", "true")], Overrides::default()).unwrap();
+    assert_eq!(short.cache.negative_lifetime, minutes(1));
+    assert!(short.cache.client_freshness);
+    let off = load("[[portal]]\nmay_force = true\n[budget]\nlooks_per_day = 0\naudits_per_day = 0\n", [], Overrides::default()).unwrap();
+    assert!(off.portals[0].may_force);
+    assert_eq!((off.budget.looks_per_day, off.budget.audits_per_day), (0, 0));
+}
+
+#[test]
 fn two_portals_share_no_name_no_origin_and_no_host() {
     let found = faults(
         "[[portal]]\nname = \"a\"\nurl = \"https://a.fr\"\nhosts = [\"x.fr\"]\n[[portal]]\nname = \"a\"\nurl = \"https://A.fr:443\"\nhosts = [\"X.fr\"]\n",

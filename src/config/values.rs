@@ -242,10 +242,12 @@ pub(super) fn portal_name(value: &Value) -> Result<String, Mistake> {
     Ok(text.to_owned())
 }
 
-/// Yes or no.
+/// Yes or no. In a variable it can only be text; in the file, text is a slip.
 pub(super) fn switch(value: &Value) -> Result<bool, Mistake> {
     match value {
         Value::Switch(on) => Ok(*on),
+        Value::Plain(text) if text.trim() == "true" => Ok(true),
+        Value::Plain(text) if text.trim() == "false" => Ok(false),
         other => Err(Mistake::new(format!("{} is neither true nor false", other.shown()), "write true or false, without quotation marks")),
     }
 }
@@ -360,6 +362,16 @@ mod tests {
         assert_eq!(count(1..=9)(&Value::Plain("3".to_owned())).unwrap(), 3);
         assert!(count(1..=9)(&Value::Integer(10)).is_err());
         assert!(count(1..=9)(&Value::Integer(-1)).is_err());
+    }
+
+    #[test]
+    fn a_switch_is_a_word_in_a_variable_and_a_boolean_in_the_file() {
+        let plain = |text: &str| Value::Plain(text.to_owned());
+        assert_eq!((switch(&plain(" true ")).unwrap(), switch(&plain("false")).unwrap()), (true, false));
+        assert!(switch(&Value::Switch(true)).unwrap());
+        for refused in [written("true"), plain("yes"), plain("TRUE"), Value::Integer(1)] {
+            assert!(switch(&refused).is_err(), "{refused:?}");
+        }
     }
 
     #[test]
