@@ -16,6 +16,14 @@ pub enum ApiVersion {
 }
 
 impl ApiVersion {
+    /// Every one.
+    pub const ALL: &[Self] = &[Self::V1, Self::V2_0, Self::V2_1, Self::Other];
+
+    /// The one of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|version| version.name() == name)
+    }
+
     /// A short stable name: `v1`, `v2.0`, `v2.1` or `other`.
     pub fn name(self) -> &'static str {
         match self {
@@ -60,6 +68,11 @@ macro_rules! families {
         impl Family {
             /// Every family.
             pub const ALL: &[Self] = &[$(Self::$family,)*];
+
+            /// The family of this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|family| family.name() == name)
+            }
 
             /// A short stable name in lower case with hyphens.
             pub fn name(self) -> &'static str {

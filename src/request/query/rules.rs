@@ -9,7 +9,8 @@
 //! ignored, and that the order of repeated conditions does not matter, is inferred and not documented, which is why
 //! every rule can be switched off, for one endpoint family at a time.
 
-use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::request::endpoint::{ApiVersion, Endpoint, Family};
 use crate::request::odsql::Clause;
@@ -51,6 +52,15 @@ impl Rule {
             Self::SortNames => "sort-names",
             Self::SortRepeated => "sort-repeated",
         }
+    }
+
+    /// The rule of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|rule| rule.name() == name)
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
     }
 }
 
@@ -199,29 +209,65 @@ pub const TABLE: &[Row] = &[
 const LINKING: [&str; 2] = ["include_links", "include_app_metas"];
 
 /// Which rules are off. By default all are on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// They are switched while requests are being read, and reading costs no lock: each family of endpoints has a set of bits of its own. A
+/// question that is being understood meanwhile gets the rule or does not, and either spelling of it is sound.
 pub struct RuleSwitches {
-    off: BTreeSet<(Rule, ApiVersion, Family)>,
+    off: [[AtomicU8; Family::ALL.len()]; ApiVersion::ALL.len()],
 }
 
+// A set of rules is a byte.
+const _: () = assert!(Rule::ALL.len() <= 8);
+
 impl RuleSwitches {
-    /// Switches `rule` off for one family of endpoints of one API.
-    pub fn switch_off(&mut self, rule: Rule, version: ApiVersion, family: Family) {
-        self.off.insert((rule, version, family));
+    /// Switches `rule` off for one family of endpoints of one API. Returns whether it was on.
+    pub fn switch_off(&self, rule: Rule, version: ApiVersion, family: Family) -> bool {
+        self.of(version, family).fetch_or(rule.bit(), Ordering::Relaxed) & rule.bit() == 0
     }
 
-    /// Switches it on again.
-    pub fn switch_on(&mut self, rule: Rule, version: ApiVersion, family: Family) {
-        self.off.remove(&(rule, version, family));
+    /// Switches it on again. Returns whether it was off.
+    pub fn switch_on(&self, rule: Rule, version: ApiVersion, family: Family) -> bool {
+        self.of(version, family).fetch_and(!rule.bit(), Ordering::Relaxed) & rule.bit() != 0
     }
 
     /// What is off.
     pub fn switched_off(&self) -> impl Iterator<Item = (Rule, ApiVersion, Family)> + '_ {
-        self.off.iter().copied()
+        let switches = Rule::ALL.iter().flat_map(|&rule| {
+            ApiVersion::ALL.iter().flat_map(move |&version| Family::ALL.iter().map(move |&family| (rule, version, family)))
+        });
+        switches.filter(|&(rule, version, family)| !self.is_on(rule, version, family))
+    }
+
+    fn is_on(&self, rule: Rule, version: ApiVersion, family: Family) -> bool {
+        self.of(version, family).load(Ordering::Relaxed) & rule.bit() == 0
+    }
+
+    fn of(&self, version: ApiVersion, family: Family) -> &AtomicU8 {
+        &self.off[version as usize][family as usize]
     }
 
     fn on(&self, rule: Rule, endpoint: &Endpoint) -> bool {
-        !self.off.contains(&(rule, endpoint.version(), endpoint.family()))
+        self.is_on(rule, endpoint.version(), endpoint.family())
+    }
+}
+
+impl Default for RuleSwitches {
+    fn default() -> Self {
+        Self { off: [const { [const { AtomicU8::new(0) }; Family::ALL.len()] }; ApiVersion::ALL.len()] }
+    }
+}
+
+impl Clone for RuleSwitches {
+    /// As they are now: the copy is switched by itself.
+    fn clone(&self) -> Self {
+        let copied = |bits: &AtomicU8| AtomicU8::new(bits.load(Ordering::Relaxed));
+        Self { off: self.off.each_ref().map(|families| families.each_ref().map(copied)) }
+    }
+}
+
+impl fmt::Debug for RuleSwitches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.switched_off()).finish()
     }
 }
 

@@ -353,14 +353,17 @@ fn the_dataset_comes_from_the_path_or_from_a_v1_query_that_names_one() {
 
 #[test]
 fn a_rule_can_be_switched_off_for_one_family() {
-    let mut rules = RuleSwitches::default();
+    let rules = RuleSwitches::default();
     rules.switch_off(Rule::DropDefaults, ApiVersion::V2_1, Family::Records);
     rules.switch_off(Rule::SortNames, ApiVersion::V2_1, Family::Records);
     let with =
         |path: &str, query: &str| canonicalise(&endpoint(path), RawQuery::parse(query).unwrap(), &rules).unwrap().query.text().to_owned();
     assert_eq!(with(RECORDS, "where=b&limit=10&where=a&_=1"), "where=a&limit=10&where=b");
     assert_eq!(with(CATALOG, "where=b&limit=10&where=a&_=1"), "where=a&where=b");
-    rules.switch_on(Rule::SortNames, ApiVersion::V2_1, Family::Records);
+    let copy = rules.clone();
+    assert!(rules.switch_on(Rule::SortNames, ApiVersion::V2_1, Family::Records));
+    assert!(!rules.switch_on(Rule::SortNames, ApiVersion::V2_1, Family::Records), "it is on already");
+    assert_eq!(copy.switched_off().count(), 2, "a copy is switched by itself");
     assert_eq!(rules.switched_off().collect::<Vec<_>>(), [(Rule::DropDefaults, ApiVersion::V2_1, Family::Records)]);
 }
 
