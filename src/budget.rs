@@ -216,6 +216,11 @@ impl Budget {
         self.0.shared.with_book(self.index(portal), Book::rate_limit)
     }
 
+    /// Calls of looks that are charged to the ledger's present day, whatever became of them, and how long that day lasts.
+    pub fn looks_today(&self, portal: &str) -> (u64, Duration) {
+        self.0.shared.with_book(self.index(portal), Book::looks_today)
+    }
+
     /// Whether the last write to the ledger succeeded. While it did not, every reservation is refused, and the write is tried again every
     /// second.
     pub fn writable(&self) -> bool {

@@ -28,6 +28,46 @@ pub struct Reading {
     pub elapsed: Duration,
 }
 
+/// A moment that outlives the process: kept by the wall clock, and measured by the monotonic hand from when this process knew of it, so that a
+/// wall clock that jumps makes nothing older or younger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The monotonic hand when this process knew of it.
+    here_since: Duration,
+    /// How long ago it was then. Not zero if another process has seen it.
+    age_then: Duration,
+    /// When it was, for processes to come.
+    wall: Timestamp,
+}
+
+impl Moment {
+    /// Now.
+    pub fn at(now: Reading) -> Self {
+        Self { here_since: now.elapsed, age_then: Duration::ZERO, wall: now.now }
+    }
+
+    /// One that another process has seen at `wall`. If that is still to come, the wall clock was put back meanwhile, and nobody knows how long ago
+    /// it was: no time, then.
+    pub fn recalled(wall: Timestamp, now: Reading) -> Self {
+        Self { here_since: now.elapsed, age_then: Duration::try_from(now.now.duration_since(wall)).unwrap_or_default(), wall }
+    }
+
+    /// The same moment, `by` longer ago than it seems.
+    pub fn aged(self, by: Duration) -> Self {
+        Self { age_then: self.age_then.saturating_add(by), ..self }
+    }
+
+    /// How long ago it is. `elapsed` is the monotonic hand.
+    pub fn age(&self, elapsed: Duration) -> Duration {
+        self.age_then.saturating_add(elapsed.saturating_sub(self.here_since))
+    }
+
+    /// When it was, by the wall clock.
+    pub fn wall(&self) -> Timestamp {
+        self.wall
+    }
+}
+
 impl Clock {
     /// The operating system's clock.
     pub fn system() -> Self {
@@ -91,5 +131,43 @@ mod tests {
         clock.advance(Duration::from_secs(5));
         clock.leap(SignedDuration::from_hours(-1));
         assert_eq!(shared.read(), Reading { now: "2026-03-01T09:00:05Z".parse().unwrap(), elapsed: Duration::from_secs(5) });
+    }
+
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_moment_grows_older_by_the_monotonic_hand_alone() {
+        let clock = Clock::manual("2026-03-01T10:00:00Z".parse().unwrap());
+        clock.advance(s(100));
+        let moment = Moment::at(clock.read());
+        assert_eq!(moment.age(s(100)), s(0));
+        assert_eq!(moment.age(s(99)), s(0), "never of the future");
+        clock.leap(SignedDuration::from_hours(-30));
+        clock.advance(s(7));
+        assert_eq!(moment.age(clock.read().elapsed), s(7));
+        assert_eq!(moment.wall(), "2026-03-01T10:01:40Z".parse().unwrap());
+    }
+
+    #[test]
+    fn a_moment_of_another_process_is_as_old_as_the_wall_clock_says_once() {
+        let clock = Clock::manual("2026-03-01T10:00:00Z".parse().unwrap());
+        clock.advance(s(50));
+        let wall = "2026-03-01T09:59:50Z".parse().unwrap();
+        let moment = Moment::recalled(wall, clock.read());
+        clock.leap(SignedDuration::from_hours(5));
+        clock.advance(s(10));
+        assert_eq!(moment.age(clock.read().elapsed), s(70));
+        assert_eq!(moment.wall(), wall, "and is written down as it was");
+        assert_eq!(moment.aged(s(30)).age(clock.read().elapsed), s(100));
+    }
+
+    #[test]
+    fn a_moment_that_is_still_to_come_is_no_time_ago() {
+        let clock = Clock::manual("2026-03-01T10:00:00Z".parse().unwrap());
+        let moment = Moment::recalled("2026-03-01T12:00:00Z".parse().unwrap(), clock.read());
+        clock.advance(s(3));
+        assert_eq!(moment.age(clock.read().elapsed), s(3));
     }
 }

@@ -1,15 +1,20 @@
 //! What we know of a portal beyond HTTP, and how a request finds its portal.
 
+pub mod guard;
 pub mod links;
 pub mod look;
+pub mod versions;
 
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
+use self::guard::Guard;
 use self::links::{Base, Counter, Origin, Positions, Relinking};
 use self::look::Look;
+use self::versions::Versions;
+use crate::audit::Audit;
 use crate::config;
 use crate::origin;
 use crate::request::query::RuleSwitches;
@@ -26,10 +31,18 @@ pub struct Portal {
     pub same_as_anonymous: Vec<config::Secret>,
     /// Which rules of canonicalisation are in force.
     pub rules: RuleSwitches,
+    /// What finds out whether they may be, and whether versions may be relied on.
+    pub audit: Audit,
     /// The only way to it.
     pub client: origin::Client,
     /// The catalogue, read as a whole.
     pub look: Look,
+    /// What is known of the versions of its datasets.
+    pub versions: Versions,
+    /// What sees to it that no dataset loses its fields or its rows unnoticed.
+    pub guard: Guard,
+    /// Whether its clients may force a call.
+    pub may_force: bool,
     hosts: Vec<String>,
     /// The origin that links in its answers begin with; none if it is an address that no link can begin with.
     origin: Option<Origin>,
@@ -40,7 +53,7 @@ pub struct Portal {
 }
 
 impl Portal {
-    /// A portal as configured; `public` is where clients find its mirror, if that is known.
+    /// A portal as configured, with what is known of its versions and how they are learnt; `public` is where clients find its mirror, if that is known.
     ///
     /// # Errors
     ///
@@ -49,6 +62,8 @@ impl Portal {
         settings: &config::Portal,
         public: Option<&Url>,
         origin: &config::Origin,
+        versions: Versions,
+        look: Look,
         clock: &crate::clock::Clock,
     ) -> Result<Self, origin::BuildError> {
         Ok(Self {
@@ -59,8 +74,12 @@ impl Portal {
             url: settings.url.clone(),
             same_as_anonymous: settings.same_as_anonymous.clone(),
             rules: RuleSwitches::default(),
+            audit: Audit::default(),
+            guard: Guard::new(&settings.name),
             client: origin::Client::new(settings, origin, clock.clone())?,
-            look: Look::default(),
+            look,
+            versions,
+            may_force: settings.may_force,
             hosts: settings.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
         })
     }
@@ -179,6 +198,7 @@ fn without_port(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::versions::{Table, Terms};
     use super::*;
     use crate::clock::Clock;
 
@@ -193,7 +213,8 @@ mod tests {
                         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
                         ..config.portals[0].clone()
                     };
-                    Arc::new(Portal::new(&settings, None, &config.origin, &Clock::system()).unwrap())
+                    let versions = Versions::new(Terms::of(&config.cache), Table::default());
+                    Arc::new(Portal::new(&settings, None, &config.origin, versions, Look::new(0, None), &Clock::system()).unwrap())
                 })
                 .collect(),
         )

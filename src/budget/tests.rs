@@ -38,7 +38,13 @@ impl Office {
     }
 
     fn at(now: &str, daily_calls: u32) -> Self {
-        let settings = config::Budget { max_concurrent_calls: NonZeroUsize::new(8).unwrap(), look_reserve: 0, revalidation_reserve: 0 };
+        let settings = config::Budget {
+            max_concurrent_calls: NonZeroUsize::new(8).unwrap(),
+            look_reserve: 0,
+            revalidation_reserve: 0,
+            looks_per_day: 300,
+            audits_per_day: 10,
+        };
         Self { dir: tempfile::tempdir().unwrap(), clock: Clock::manual(now.parse().unwrap()), settings, daily_calls }
     }
 

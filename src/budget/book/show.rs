@@ -1,5 +1,7 @@
 //! What a book shows of itself.
 
+use std::time::Duration;
+
 use super::super::account::{Account, AccountState, Tally};
 use super::super::day::{Moment, later};
 use super::super::refused::Shutter;
@@ -19,6 +21,15 @@ impl Book {
         let closed = self.accounts.get(&Account::Anonymous).is_some_and(|state| state.closed(now, self.calendar.skew()).is_some());
         let remaining = if closed { 0 } else { limit.saturating_sub(used) };
         RateLimit { limit, remaining, reset: today.end() }
+    }
+
+    /// Looks of the day, and what is left of it.
+    pub fn looks_today(&mut self, reading: Reading) -> (u64, Duration) {
+        let moment = self.tick(reading);
+        let today = self.calendar.today();
+        let tally = self.accounts.get(&Account::Anonymous).and_then(|state| state.tally(today));
+        let left = Duration::try_from(today.end().duration_since(moment.now)).unwrap_or_default();
+        (tally.map_or(0, |tally| tally.looks), left)
     }
 
     /// Everything there is to say.

@@ -182,3 +182,24 @@ async fn resets_of_no_day_are_ignored() {
     }
     assert_eq!((budget.used(), budget.report(PORTAL).day_known), (5, true));
 }
+
+#[tokio::test]
+async fn looks_of_the_day_are_counted_whatever_became_of_them_and_across_a_restart() {
+    let office = Office::at("2026-03-01T22:00:00Z", 100);
+    let budget = office.open_learnt().await;
+    assert_eq!(budget.looks_today(PORTAL), (1, Duration::from_secs(2 * 3600)));
+    drop(sent(&budget, Purpose::Look).await);
+    drop(sent(&budget, Purpose::Look).await.settle(&bare(503)));
+    drop(sent(&budget, Purpose::Fill).await.settle(&bare(200)));
+    drop(budget.reserve(PORTAL, None, Purpose::Look).await.unwrap());
+    assert_eq!(budget.looks_today(PORTAL).0, 3, "what never left is none");
+    budget.close().await;
+    drop(budget);
+    office.pass(3600);
+    let budget = office.open();
+    assert_eq!(budget.looks_today(PORTAL), (3, Duration::from_secs(3600)));
+    office.learn(&budget, 96).await;
+    assert_eq!(budget.looks_today(PORTAL).0, 4);
+    office.pass(3700);
+    assert_eq!(budget.looks_today(PORTAL), (0, Duration::from_secs(86_400 - 100)), "each day has its own");
+}
