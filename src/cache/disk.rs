@@ -175,7 +175,7 @@ impl DiskStore {
         let shared = self.shared();
         let (found, serial) = match looked {
             Ok(Looked::Found { serial, .. }) if bad == Some(serial) => return None,
-            Ok(Looked::Found { found, serial }) => (found, serial),
+            Ok(Looked::Found { found, serial }) => (*found, serial),
             Ok(Looked::Bad { serial, why }) => {
                 shared.discard(key, serial, &why);
                 return None;

@@ -87,6 +87,11 @@ impl<K, O> Fills<K, O> {
 }
 
 impl<K: Eq + Hash + Clone, O: Clone> Fills<K, O> {
+    /// Joins the fill of `key`, if one is under way.
+    pub fn join_under_way(&self, key: &K) -> Option<Waiter<O>> {
+        self.under_way().get(key).map(UnderWay::waiter)
+    }
+
     /// Joins the fill of `key`, or starts one.
     ///
     /// Whoever gets the lead must look into the store once more before it calls: a fill that ended between this asker's look-up and now

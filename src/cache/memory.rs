@@ -95,7 +95,9 @@ mod tests {
     use crate::cache::inspection::Inspection;
     use crate::cache::key::Partition;
     use crate::cache::representation::{Coding, Received, Representation};
-    use crate::clock::Clock;
+    use crate::cache::stored_response::{Asked, Judged};
+    use crate::clock::{Clock, Moment};
+    use crate::portal::versions::Basis;
     use crate::request::endpoint::classify;
     use crate::request::query::{RawQuery, RuleSwitches, canonicalise};
 
@@ -107,13 +109,15 @@ mod tests {
     }
 
     fn response(bytes: usize) -> Arc<StoredResponse> {
-        let lifetime = Lifetime { fresh: Duration::from_secs(60), stale: Duration::from_secs(60) };
+        let lifetime = Lifetime { fresh: Duration::from_secs(60), unmoved: Duration::ZERO, stale: Duration::from_secs(60) };
         let body = Bytes::from(vec![b'x'; bytes]);
         let inspected = Inspection::of(&body, None);
         let body = Representation::new(Received::Bytes(body), Coding::Identity, &inspected);
         let about = About { portal: "box".to_owned(), dataset: None, family: "records", target: "/x".to_owned() };
         let now = Clock::manual(Timestamp::UNIX_EPOCH).read();
-        Arc::new(StoredResponse::new(StatusCode::OK, &HeaderMap::new(), body, about, now, lifetime))
+        let asked = Asked { at: Moment::at(now), basis: Basis::Lifetime, stamp: None };
+        let judged = Judged { lifetime, ..Judged::default() };
+        Arc::new(StoredResponse::new(StatusCode::OK, &HeaderMap::new(), body, about, asked, judged, now))
     }
 
     #[test]

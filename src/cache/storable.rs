@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderMap, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, VARY};
 use http::{HeaderValue, StatusCode};
 
 use crate::cache::freshness::Lifetime;
@@ -70,8 +70,9 @@ pub fn storable(
     fields: &HeaderMap,
     body: Ends<'_>,
     settings: &config::Cache,
-) -> Result<Lifetime, NotStored> {
-    let lifetime = lifetime(endpoint, status, settings).ok_or(NotStored::Status)?;
+) -> Result<(Lifetime, Option<Duration>), NotStored> {
+    let max_age = max_age(fields);
+    let lifetime = lifetime(endpoint, status, max_age, settings).ok_or(NotStored::Status)?;
     if status == StatusCode::OK && !right_shape(endpoint, fields, body) {
         return Err(NotStored::WrongShape);
     }
@@ -81,21 +82,43 @@ pub fn storable(
     if lifetime.whole().is_zero() {
         return Err(NotStored::NoLifetime);
     }
-    Ok(lifetime)
+    Ok((lifetime, max_age))
 }
 
-/// How long an answer of this status serves; none if it is one that is not stored.
-pub fn lifetime(endpoint: &Endpoint, status: StatusCode, settings: &config::Cache) -> Option<Lifetime> {
+/// How long an answer of this status, with this `max-age` of the portal's own, serves; none if it is one that is not stored.
+pub fn lifetime(endpoint: &Endpoint, status: StatusCode, max_age: Option<Duration>, settings: &config::Cache) -> Option<Lifetime> {
+    // A 404 of a dataset can be a matter of permission, and a 400 is one until the next release: brief, and never stale.
+    let brief = |fresh: Duration| Lifetime { fresh, unmoved: fresh, stale: Duration::ZERO };
     match status {
         StatusCode::OK => {
-            Some(Lifetime { fresh: fresh_for(endpoint.lifetime_class(), &settings.lifetimes), stale: settings.stale_if_error })
+            let configured = fresh_for(endpoint.lifetime_class(), &settings.lifetimes);
+            // The portal may promise more than is configured, and no more than any answer may live.
+            let fresh = configured.max(max_age.unwrap_or_default().min(settings.max_unmoved));
+            Some(Lifetime { fresh, unmoved: settings.max_unmoved, stale: settings.stale_if_error })
         }
-        // A 404 of a dataset can be a matter of permission, and a 400 is one until the next release: brief, and never stale.
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
-            Some(Lifetime { fresh: settings.negative_lifetime, stale: Duration::ZERO })
-        }
+        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Some(brief(settings.negative_lifetime.min(settings.freshness_bound))),
+        StatusCode::UNAUTHORIZED => Some(brief(settings.negative_lifetime.min(UNAUTHORIZED_LIFETIME))),
         _ => None,
     }
+}
+
+/// Who is told 401 may be let in the next minute.
+const UNAUTHORIZED_LIFETIME: Duration = Duration::from_secs(60);
+
+/// The freshness lifetime that the portal states (RFC 9111 section 4.2.1), unless it forbids to store or to reuse.
+fn max_age(fields: &HeaderMap) -> Option<Duration> {
+    let mut stated = None;
+    for directive in fields.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')) {
+        let (name, value) = directive.trim().split_once('=').unwrap_or((directive.trim(), ""));
+        match name.to_ascii_lowercase().as_str() {
+            "no-store" | "no-cache" | "private" => return None,
+            "max-age" if stated.is_none() => stated = value.trim().trim_matches('"').parse().ok(),
+            // A shared cache is meant before all others (section 5.2.2.10).
+            "s-maxage" => stated = value.trim().trim_matches('"').parse().ok(),
+            _ => {}
+        }
+    }
+    stated.map(Duration::from_secs)
 }
 
 fn fresh_for(class: LifetimeClass, lifetimes: &config::Lifetimes) -> Duration {
@@ -126,14 +149,27 @@ fn right_shape(endpoint: &Endpoint, fields: &HeaderMap, body: Ends<'_>) -> bool 
     if !right_kind(endpoint, fields) {
         return false;
     }
-    if !is_json(endpoint) {
-        // An empty file is a file, and a catalogue service may have nothing to say; data without a byte are none.
-        return !body.start.is_empty() || matches!(endpoint.family(), Family::Attachment | Family::File);
-    }
     let (start, end) = (body.start.trim_ascii_start(), body.end.trim_ascii_end());
+    if matches!(endpoint.family(), Family::Attachment | Family::File) {
+        // Publishers' own, of whatever shape; an empty file is a file.
+        return true;
+    }
+    if is_page(start) && endpoint.family() != Family::Console {
+        return false;
+    }
+    // v1 and downloads name their format in the query; what they announce as JSON has to be.
+    if !is_json(endpoint) && !announces_json(fields) {
+        // Data without a byte are none.
+        return !body.start.is_empty();
+    }
     // Not parsed: the portal writes `NaN` on some datasets, which no parser takes and every client gets (docs/portal.md#nan).
     let framed = matches!((start.first(), end.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')));
     framed && !is_error_document(start)
+}
+
+/// A page of HTML, whatever its head calls it.
+fn is_page(start: &[u8]) -> bool {
+    [&b"<!doctype html"[..], b"<html"].iter().any(|begin| start.get(..begin.len()).is_some_and(|here| here.eq_ignore_ascii_case(begin)))
 }
 
 /// Whether the head of a 200 announces what the endpoint gives: all that is known of one that is too large to be looked at.
@@ -152,7 +188,6 @@ fn media_type(fields: &HeaderMap) -> &str {
 /// Whether a 200 of this endpoint is one JSON document.
 fn is_json(endpoint: &Endpoint) -> bool {
     match endpoint.version() {
-        // v1 and downloads name their format in the query.
         ApiVersion::V1 | ApiVersion::Other => false,
         ApiVersion::V2_0 | ApiVersion::V2_1 => match endpoint.family() {
             Family::Console | Family::Attachment | Family::File => false,
@@ -194,6 +229,7 @@ mod tests {
         let fields: HeaderMap =
             fields.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
         storable(&classify(path).unwrap(), StatusCode::from_u16(status).unwrap(), &fields, Ends::of(body), &config.cache)
+            .map(|(lifetime, _)| lifetime)
     }
 
     const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
@@ -202,11 +238,12 @@ mod tests {
     #[test]
     fn statuses_have_their_lifetimes() {
         let ten_minutes = Duration::from_secs(600);
-        let week = Duration::from_secs(7 * 86_400);
-        assert_eq!(judge(RECORDS, 200, &[JSON], b"{\"total_count\":0}"), Ok(Lifetime { fresh: ten_minutes, stale: week }));
-        for status in [400, 401, 404] {
-            let brief = Lifetime { fresh: Duration::from_secs(60), stale: Duration::ZERO };
-            assert_eq!(judge(RECORDS, status, &[JSON], b"{}"), Ok(brief), "{status}");
+        let (day, week) = (Duration::from_secs(86_400), Duration::from_secs(7 * 86_400));
+        assert_eq!(judge(RECORDS, 200, &[JSON], b"{\"total_count\":0}"), Ok(Lifetime { fresh: ten_minutes, unmoved: day, stale: week }));
+        for (status, seconds) in [(400, 300), (401, 60), (404, 300)] {
+            let brief = Duration::from_secs(seconds);
+            let lifetime = Lifetime { fresh: brief, unmoved: brief, stale: Duration::ZERO };
+            assert_eq!(judge(RECORDS, status, &[JSON], b"{}"), Ok(lifetime), "{status}");
         }
         for status in [201, 204, 206, 301, 302, 304, 307, 403, 410, 429, 500, 502, 503] {
             assert_eq!(judge(RECORDS, status, &[JSON], b"{}"), Err(NotStored::Status), "{status}");
@@ -230,11 +267,36 @@ mod tests {
             (CSV, HTML, b"<html>", false),
             (V1, ("content-type", "text/csv"), b"a", true),
             (V1, HTML, b"<html>", false),
+            (V1, JSON, b"{\"nhits\": 1, \"records\": []}", true),
+            (V1, JSON, b"", false),
+            (V1, JSON, b"{\"nhits\": 1, \"records\": [", false),
+            (V1, JSON, b"{\"error\": \"no\"}", false),
+            (V1, ("content-type", "application/vnd.geo+json"), b"maintenance", false),
+            (V1, ("content-type", "text/csv"), b"\n<!DOCTYPE HTML><title>Maintenance", false),
+            (CSV, ("content-type", "text/csv"), b"<HTML>", false),
             (FILE, ("content-type", "application/pdf"), b"", true),
+            (FILE, JSON, b"7", true),
             (CONSOLE, HTML, b"<html>", true),
         ] {
             let judged = judge(path, 200, &[field], body);
             assert_eq!(judged.is_ok(), right, "{path} {field:?} {}: {judged:?}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn a_portals_own_lifetime_lengthens_and_never_shortens() {
+        for (value, seconds) in [
+            ("no-cache, no-store, max-age=0, must-revalidate", 600),
+            ("public, max-age=60", 600),
+            ("public, max-age=3600", 3600),
+            ("max-age=3600, no-store", 600),
+            ("private, max-age=3600", 600),
+            ("max-age=10, s-maxage=\"7200\"", 7200),
+            ("max-age=99999999999", 86_400),
+            ("max-age=soon", 600),
+        ] {
+            let judged = judge(RECORDS, 200, &[JSON, ("cache-control", value)], b"{}");
+            assert_eq!(judged.map(|lifetime| lifetime.fresh), Ok(Duration::from_secs(seconds)), "{value}");
         }
     }
 

@@ -14,6 +14,7 @@ use crate::cache::memory::MemoryStore;
 use crate::cache::representation::Received;
 use crate::cache::stored_response::StoredResponse;
 use crate::clock::Clock;
+use crate::portal::versions::Basis;
 
 /// All stored responses. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
@@ -85,7 +86,7 @@ impl Store {
     pub async fn on_disk(
         &self,
         key: &CacheKey,
-        about: impl FnOnce() -> About,
+        about: impl FnOnce() -> (About, Basis),
         lifetime: impl FnOnce(&Head) -> Option<Lifetime>,
     ) -> Option<Arc<StoredResponse>> {
         let changes = self.changes.of(key);
@@ -97,7 +98,8 @@ impl Store {
             Body::File(file) => Received::File(file),
         };
         let stays_on_disk = matches!(received, Received::File(_));
-        let response = Arc::new(StoredResponse::from_disk(head, received, about(), self.clock.read(), lifetime, purged));
+        let (about, basis) = about();
+        let response = Arc::new(StoredResponse::from_disk(head, received, about, basis, self.clock.read(), lifetime, purged));
         if stays_on_disk {
             return Some(response);
         }
@@ -215,10 +217,12 @@ mod tests {
     use crate::cache::inspection::Inspection;
     use crate::cache::key::Partition;
     use crate::cache::representation::{Coding, Representation};
+    use crate::cache::stored_response::{Asked, Judged};
+    use crate::clock::Moment;
     use crate::request::endpoint::classify;
     use crate::request::query::{RawQuery, RuleSwitches, canonicalise};
 
-    const LIFETIME: Lifetime = Lifetime { fresh: Duration::from_secs(600), stale: Duration::from_secs(600) };
+    const LIFETIME: Lifetime = Lifetime { fresh: Duration::from_secs(600), unmoved: Duration::ZERO, stale: Duration::from_secs(600) };
 
     fn about() -> About {
         About { portal: "box".to_owned(), dataset: None, family: "records", target: "/x".to_owned() }
@@ -228,7 +232,9 @@ mod tests {
         let body = Bytes::from_static(b"small");
         let inspected = Inspection::of(&body, None);
         let body = Representation::new(Received::Bytes(body), Coding::Identity, &inspected);
-        Arc::new(StoredResponse::new(StatusCode::OK, &HeaderMap::new(), body, about(), clock.read(), LIFETIME))
+        let asked = Asked { at: Moment::at(clock.read()), basis: Basis::Lifetime, stamp: None };
+        let judged = Judged { lifetime: LIFETIME, ..Judged::default() };
+        Arc::new(StoredResponse::new(StatusCode::OK, &HeaderMap::new(), body, about(), asked, judged, clock.read()))
     }
 
     /// What memory holds after `meanwhile` was done between a look on disk and the promotion of what was found there.
@@ -243,10 +249,14 @@ mod tests {
         store.insert(key.clone(), response(&clock));
         disk.settled().await;
         store.memory.remove(&key);
-        let found = store.on_disk(&key, about, |_| {
-            meanwhile(store.clone(), key.clone());
-            Some(LIFETIME)
-        });
+        let found = store.on_disk(
+            &key,
+            || (about(), Basis::Lifetime),
+            |_| {
+                meanwhile(store.clone(), key.clone());
+                Some(LIFETIME)
+            },
+        );
         assert!(found.await.is_some());
         store.in_memory(&key, Duration::ZERO)
     }

@@ -2,16 +2,18 @@
 //!
 //! Whatever can be prepared when storing is prepared here: an answer from store copies a head and shares bytes.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use jiff::Timestamp;
 
 use crate::cache::disk::{About, Head};
 use crate::cache::freshness::{Freshness, Lifetime};
 use crate::cache::representation::{Received, Representation};
-use crate::clock::Reading;
+use crate::cache::validation::Digest;
+use crate::clock::{Moment, Reading};
+use crate::portal::versions::{Answered, Basis, Stamp, Standing};
+use crate::response::version::VersionFields;
 
 /// A whole answer of the portal, kept.
 #[derive(Debug)]
@@ -20,60 +22,101 @@ pub struct StoredResponse {
     fields: HeaderMap,
     body: Representation,
     about: About,
-    born: Born,
+    asked: Asked,
+    version_fields: VersionFields,
+    completed: Moment,
+    same_bytes: bool,
+    max_age: Option<Duration>,
     lifetime: Lifetime,
     /// Somebody has said that it is of yesterday: it is stale now.
     purged: AtomicBool,
     /// The second of this process in which its use was noted last.
     noted: AtomicU64,
+    /// How often it answered by itself.
+    hits: AtomicU32,
 }
 
-/// When a response was received, in terms of this process.
-#[derive(Clone, Copy, Debug)]
-struct Born {
-    /// The monotonic hand when it came here.
-    here_since: Duration,
-    /// How old it was then (RFC 9111 section 4.2.3: corrected_initial_age). Not zero if another process has stored it.
-    age_then: Duration,
-    /// By the wall clock, for processes to come.
-    stored_at: Timestamp,
+/// What was known when the call of an answer left.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// When that was.
+    pub at: Moment,
+    /// What its freshness stands on.
+    pub basis: Basis,
+    /// What the table of versions stated; none if it was empty.
+    pub stamp: Option<Stamp>,
 }
+
+/// What is found out about an answer when it is judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// How long it serves.
+    pub lifetime: Lifetime,
+    /// The portal's own freshness lifetime, if it stated one.
+    pub max_age: Option<Duration>,
+    /// Its bytes are those of the version before.
+    pub same_bytes: bool,
+}
+
+/// What was asked for more often than this since it was stored is worth a call before anybody asks again.
+const POPULAR: u32 = 8;
 
 /// The wall clock may go back this far between two processes without making a response suspect.
 const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
 
 impl StoredResponse {
     /// Keeps an answer whose last byte has just arrived. `fields` are those of clients.
-    pub fn new(status: StatusCode, fields: &HeaderMap, body: Representation, about: About, now: Reading, lifetime: Lifetime) -> Self {
-        let born = Born { here_since: now.elapsed, age_then: Duration::ZERO, stored_at: now.now };
+    pub fn new(
+        status: StatusCode,
+        fields: &HeaderMap,
+        body: Representation,
+        about: About,
+        asked: Asked,
+        judged: Judged,
+        now: Reading,
+    ) -> Self {
+        let Judged { lifetime, max_age, same_bytes } = judged;
         Self {
             status,
             fields: of_its_own(fields),
-            body,
+            body: body.with_codings(fields),
             about,
-            born,
+            version_fields: VersionFields::of(&asked),
+            asked,
+            completed: Moment::at(now),
+            same_bytes,
+            max_age,
             lifetime,
             purged: AtomicBool::new(false),
             noted: AtomicU64::new(now.elapsed.as_secs()),
+            hits: AtomicU32::new(0),
         }
     }
 
     /// Takes over what a disk has kept. Its age is the wall clock's affair, since it may be of another process; if that clock says that the response
     /// is of the future, nobody knows its age, and it is not fresh.
-    pub fn from_disk(head: Head, received: Received, about: About, now: Reading, lifetime: Lifetime, purged: bool) -> Self {
-        let age = now.now.duration_since(head.stored_at);
-        let age_then = if age < -SKEW { lifetime.fresh } else { Duration::try_from(age).unwrap_or_default() };
-        let born = Born { here_since: now.elapsed, age_then, stored_at: head.stored_at };
-        let body = Representation::known(received, head.coding, head.identity_len, head.digest, head.links);
+    pub fn from_disk(head: Head, received: Received, about: About, basis: Basis, now: Reading, lifetime: Lifetime, purged: bool) -> Self {
+        let recalled = |wall: jiff::Timestamp| {
+            let moment = Moment::recalled(wall, now);
+            let unknown = now.now.duration_since(wall) < -SKEW;
+            if unknown { moment.aged(lifetime.fresh.max(lifetime.unmoved)) } else { moment }
+        };
+        let asked = Asked { at: recalled(head.asked_at), basis, stamp: head.stamp };
+        let body = Representation::known(received, head.coding, head.identity_len, head.digest, head.links).with_codings(&head.fields);
         Self {
             status: head.status,
             fields: head.fields,
             body,
             about,
-            born,
+            version_fields: VersionFields::of(&asked),
+            asked,
+            completed: recalled(head.stored_at),
+            same_bytes: head.same_bytes,
+            max_age: head.max_age,
             lifetime,
             purged: AtomicBool::new(purged),
             noted: AtomicU64::new(now.elapsed.as_secs()),
+            hits: AtomicU32::new(0),
         }
     }
 
@@ -86,7 +129,11 @@ impl StoredResponse {
             identity_len: self.body.identity_len(),
             digest: self.body.digest(),
             links: self.body.links(),
-            stored_at: self.born.stored_at,
+            asked_at: self.asked.at.wall(),
+            stored_at: self.completed.wall(),
+            stamp: self.asked.stamp.clone(),
+            same_bytes: self.same_bytes,
+            max_age: self.max_age,
         }
     }
 
@@ -115,6 +162,38 @@ impl StoredResponse {
         self.lifetime
     }
 
+    /// What was known when its call left.
+    pub fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    /// What clients are told of its version.
+    pub fn version_fields(&self) -> &VersionFields {
+        &self.version_fields
+    }
+
+    /// What the versions are asked about it.
+    pub fn answered(&self) -> Answered<'_> {
+        Answered {
+            status: self.status,
+            stamp: self.asked.stamp.as_ref(),
+            asked: self.asked.at,
+            completed: self.completed,
+            same_bytes: self.same_bytes,
+        }
+    }
+
+    /// Whether an answer to the same question, with this stamp and digest, has the bytes of the version before its own: where only the version moved,
+    /// the portal may not be done yet.
+    pub fn has_bytes_of(&self, stamp: Option<&Stamp>, digest: Digest) -> bool {
+        let version = |stamp: &Stamp| match self.asked.basis {
+            Basis::Metadata => (stamp.data.clone(), Some(stamp.metadata.clone())),
+            _ => (stamp.data.clone(), None),
+        };
+        let same_version = self.asked.stamp.as_ref().map(version) == stamp.map(version);
+        self.body.digest() == digest && (!same_version || self.same_bytes)
+    }
+
     /// Makes it stale, for all who hold it.
     pub fn purge(&self) {
         self.purged.store(true, Ordering::Release);
@@ -128,24 +207,36 @@ impl StoredResponse {
         now >= noted.saturating_add(60) && self.noted.compare_exchange(noted, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Current age (RFC 9111 section 4.2.3): the portal is an origin server and sends no `Age`. Since it came here it is measured on the
-    /// monotonic hand, so that a wall clock that jumps makes nothing older or younger.
-    pub fn age(&self, elapsed: Duration) -> Duration {
-        self.born.age_then.saturating_add(elapsed.saturating_sub(self.born.here_since))
+    /// When its last byte arrived, on the wall clock.
+    pub fn stored_at(&self) -> jiff::Timestamp {
+        self.completed.wall()
     }
 
-    /// Whether it may answer now.
-    pub fn freshness(&self, elapsed: Duration) -> Freshness {
-        match Freshness::of(self.age(elapsed), self.lifetime) {
-            Freshness::Fresh { .. } if self.purged.load(Ordering::Acquire) => Freshness::of(self.lifetime.fresh, self.lifetime),
+    /// Current age (RFC 9111 section 4.2.3): the portal is an origin server and sends no `Age`. From when its call left: it may be of that instant.
+    pub fn age(&self, elapsed: Duration) -> Duration {
+        self.asked.at.age(elapsed)
+    }
+
+    /// Whether it may answer now, by what the versions say of it.
+    pub fn freshness(&self, standing: Standing, elapsed: Duration) -> Freshness {
+        match Freshness::of(self.age(elapsed), self.lifetime, standing) {
+            Freshness::Fresh { .. } | Freshness::Unchecked { .. } if self.purged.load(Ordering::Acquire) => {
+                Freshness::of(self.age(elapsed), self.lifetime, Standing::Moved { by: Duration::ZERO })
+            }
             freshness => freshness,
         }
+    }
+
+    /// Counts a hit. Whether that makes it popular, which it becomes once.
+    pub fn becomes_popular(&self) -> bool {
+        // It may wrap around, and be found popular again.
+        self.hits.fetch_add(1, Ordering::Relaxed) == POPULAR
     }
 
     /// Bytes of memory it accounts for.
     pub fn weight(&self) -> usize {
         let head: usize = self.fields.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_OVERHEAD).sum();
-        size_of::<Self>() + head + self.about.weight() + self.body.weight()
+        size_of::<Self>() + head + self.about.weight() + self.version_fields.weight() + self.body.weight()
     }
 }
 
@@ -173,7 +264,7 @@ mod tests {
     use crate::cache::representation::Coding;
     use crate::clock::Clock;
 
-    const LIFETIME: Lifetime = Lifetime { fresh: Duration::from_secs(600), stale: Duration::from_secs(60) };
+    const LIFETIME: Lifetime = Lifetime { fresh: Duration::from_secs(600), unmoved: Duration::ZERO, stale: Duration::from_secs(60) };
 
     fn about() -> About {
         About { portal: "box".to_owned(), dataset: None, family: "records", target: "/x".to_owned() }
@@ -183,11 +274,12 @@ mod tests {
         let body = Bytes::from_static(b"a");
         let inspected = Inspection::of(&body, None);
         let body = Representation::new(Received::Bytes(body), Coding::Identity, &inspected);
-        StoredResponse::new(StatusCode::OK, fields, body, about(), clock.read(), LIFETIME)
+        let asked = Asked { at: Moment::at(clock.read()), basis: Basis::Lifetime, stamp: None };
+        StoredResponse::new(StatusCode::OK, fields, body, about(), asked, Judged { lifetime: LIFETIME, ..Judged::default() }, clock.read())
     }
 
     fn found_again(head: Head, clock: &Clock) -> StoredResponse {
-        StoredResponse::from_disk(head, Received::Bytes(Bytes::from_static(b"a")), about(), clock.read(), LIFETIME, false)
+        StoredResponse::from_disk(head, Received::Bytes(Bytes::from_static(b"a")), about(), Basis::Lifetime, clock.read(), LIFETIME, false)
     }
 
     fn clock(now: &str) -> Clock {
@@ -235,7 +327,7 @@ mod tests {
             let second = clock(now);
             let again = found_again(head.clone(), &second);
             let elapsed = second.read().elapsed;
-            assert_eq!((again.age(elapsed), again.freshness(elapsed)), (age, freshness), "{now}");
+            assert_eq!((again.age(elapsed), again.freshness(Standing::NotVersioned, elapsed)), (age, freshness), "{now}");
             second.advance(s(5));
             assert_eq!(again.age(second.read().elapsed), age + s(5));
             assert_eq!(again.head().stored_at, head.stored_at);
@@ -247,6 +339,6 @@ mod tests {
         let clock = clock("2026-03-01T10:00:00Z");
         let stored = stored(&clock, &HeaderMap::new());
         stored.purge();
-        assert_eq!(stored.freshness(Duration::ZERO), Freshness::Stale { by: Duration::ZERO });
+        assert_eq!(stored.freshness(Standing::NotVersioned, Duration::ZERO), Freshness::Stale { by: Duration::ZERO });
     }
 }

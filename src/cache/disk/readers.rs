@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) enum Looked {
     Absent,
     Found {
-        found: Found,
+        found: Box<Found>,
         serial: u64,
     },
     /// An entry that cannot be used.
@@ -171,7 +171,7 @@ fn look(shared: &Arc<Shared>, key: &CacheKey, generation: u64) -> Result<Looked,
 enum Fetched {
     Absent,
     Bad { serial: Option<u64>, why: String },
-    Row(Row),
+    Row(Box<Row>),
 }
 
 /// A row whose seal is whole.
@@ -215,14 +215,14 @@ fn read(row: &rusqlite::Row<'_>, key: &CacheKey, id: i64) -> Fetched {
     }
     match Head::from_bytes(head) {
         Err(error) => bad(&error.to_string()),
-        Ok(head) => Fetched::Row(Row {
+        Ok(head) => Fetched::Row(Box::new(Row {
             serial: known,
             purged: number(row, 10) != Some(0),
             file_bytes: number(row, 11).unwrap_or(0),
             body_len,
             head,
             body: body.map(Bytes::copy_from_slice),
-        }),
+        })),
     }
 }
 
@@ -257,7 +257,7 @@ impl Row {
                 .and_then(|file| if file.len() <= WHOLE { file.read_whole().map(Body::Bytes) } else { Ok(Body::File(Arc::new(file))) }),
         };
         match body {
-            Ok(body) => Looked::Found { found: Found { head: self.head, body, purged: self.purged }, serial },
+            Ok(body) => Looked::Found { found: Box::new(Found { head: self.head, body, purged: self.purged }), serial },
             Err(Unusable::Io(error)) if is_ours(&error) => {
                 tracing::warn!(%error, "a stored body cannot be opened now");
                 Looked::Absent

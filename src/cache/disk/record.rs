@@ -3,6 +3,8 @@
 //! Decoding meets whatever a disk may hold: other versions, truncated and foreign bytes. It says what is wrong and never panics; what is
 //! done about it is the store's business.
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 
@@ -11,11 +13,12 @@ use crate::cache::key::CacheKey;
 use crate::cache::representation::Coding;
 use crate::cache::validation::Digest;
 use crate::portal::links::{RULES, Replaced};
+use crate::portal::versions::{Fingerprint, Stamp, Version};
 
 /// Bytes of another version are not read: neither of another layout than the one below, nor with links counted by other rules.
 const VERSION: u8 = LAYOUT << 4 | RULES;
 
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// What is known of a stored response beside its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +35,16 @@ pub struct Head {
     pub digest: Digest,
     /// Links found in it; none if it has no positions for them.
     pub links: Option<Replaced>,
+    /// When its call left, on the wall clock.
+    pub asked_at: Timestamp,
     /// When its last byte arrived, on the wall clock.
     pub stored_at: Timestamp,
+    /// What the table of versions stated when its call left.
+    pub stamp: Option<Stamp>,
+    /// Its bytes are those of the version before.
+    pub same_bytes: bool,
+    /// The portal's own freshness lifetime, if it stated one, in seconds.
+    pub max_age: Option<Duration>,
 }
 
 /// Why bytes are no head.
@@ -67,8 +78,25 @@ impl Head {
                 bytes.extend(links.escaped.to_le_bytes());
             }
         }
-        bytes.extend(self.stored_at.as_second().to_le_bytes());
-        bytes.extend(self.stored_at.subsec_nanosecond().to_le_bytes());
+        for moment in [self.asked_at, self.stored_at] {
+            bytes.extend(moment.as_second().to_le_bytes());
+            bytes.extend(moment.subsec_nanosecond().to_le_bytes());
+        }
+        bytes.push(u8::from(self.same_bytes));
+        bytes.extend(self.max_age.map_or(u64::MAX, |max_age| max_age.as_secs()).to_le_bytes());
+        match &self.stamp {
+            None => bytes.push(0),
+            Some(stamp) => {
+                bytes.push(1);
+                bytes.extend(stamp.table.0.to_le_bytes());
+                bytes.extend(stamp.list.0.to_le_bytes());
+                for version in [&stamp.data, &stamp.metadata] {
+                    let (kind, text) = version.to_parts();
+                    bytes.push(kind);
+                    write(&mut bytes, text.as_bytes());
+                }
+            }
+        }
         for (name, value) in &self.fields {
             write(&mut bytes, name.as_str().as_bytes());
             write(&mut bytes, value.as_bytes());
@@ -101,15 +129,22 @@ impl Head {
             }),
             _ => return Err(Unreadable::Malformed("links")),
         };
-        let (second, nanosecond) = (i64::from_le_bytes(rest.array()?), i32::from_le_bytes(rest.array()?));
-        let stored_at = Timestamp::new(second, nanosecond).map_err(|_| Unreadable::Malformed("time"))?;
+        let (asked_at, stored_at) = (rest.moment()?, rest.moment()?);
+        let same_bytes = rest.flag("same bytes")?;
+        let max_age = Some(u64::from_le_bytes(rest.array()?)).filter(|seconds| *seconds != u64::MAX).map(Duration::from_secs);
+        let stamp = if rest.flag("stamp")? {
+            let (table, list) = (Fingerprint(u64::from_le_bytes(rest.array()?)), Fingerprint(u64::from_le_bytes(rest.array()?)));
+            Some(Stamp { table, list, data: rest.version()?, metadata: rest.version()? })
+        } else {
+            None
+        };
         let mut fields = HeaderMap::new();
         while !rest.0.is_empty() {
             let name = HeaderName::from_bytes(rest.part()?).map_err(|_| Unreadable::Malformed("field name"))?;
             let value = HeaderValue::from_bytes(rest.part()?).map_err(|_| Unreadable::Malformed("field value"))?;
             fields.try_append(name, value).map_err(|_| Unreadable::Malformed("number of fields"))?;
         }
-        Ok(Self { status, fields, coding, identity_len, digest, links, stored_at })
+        Ok(Self { status, fields, coding, identity_len, digest, links, asked_at, stored_at, stamp, same_bytes, max_age })
     }
 }
 
@@ -126,6 +161,25 @@ impl<'a> Reader<'a> {
         let (first, rest) = self.0.split_first_chunk().ok_or(Unreadable::Malformed("truncated"))?;
         self.0 = rest;
         Ok(*first)
+    }
+
+    fn moment(&mut self) -> Result<Timestamp, Unreadable> {
+        let (second, nanosecond) = (i64::from_le_bytes(self.array()?), i32::from_le_bytes(self.array()?));
+        Timestamp::new(second, nanosecond).map_err(|_| Unreadable::Malformed("time"))
+    }
+
+    fn flag(&mut self, what: &'static str) -> Result<bool, Unreadable> {
+        match self.array()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(Unreadable::Malformed(what)),
+        }
+    }
+
+    fn version(&mut self) -> Result<Version, Unreadable> {
+        let [kind] = self.array()?;
+        let text = std::str::from_utf8(self.part()?).map_err(|_| Unreadable::Malformed("version"))?;
+        Version::from_parts(kind, text).ok_or(Unreadable::Malformed("version"))
     }
 
     fn part(&mut self) -> Result<&'a [u8], Unreadable> {
@@ -186,13 +240,22 @@ mod tests {
             identity_len: 1 << 40,
             digest: Digest(*b"0123456789abcdef"),
             links: Some(Replaced { count: 3, bytes: 99, escaped: 1 }),
+            asked_at: "2026-03-01T09:59:59.5Z".parse().unwrap(),
             stored_at: "2026-03-01T10:00:00.123456789Z".parse().unwrap(),
+            stamp: Some(Stamp {
+                data: Version::stated(Some("2026-02-28T22:00:01.5+00:00")),
+                metadata: Version::Null,
+                table: Fingerprint(7),
+                list: Fingerprint(u64::MAX),
+            }),
+            same_bytes: true,
+            max_age: Some(Duration::from_secs(60)),
         }
     }
 
     #[test]
     fn a_head_comes_back_as_it_was() {
-        let plain = Head { links: None, coding: Coding::Identity, fields: HeaderMap::new(), ..head() };
+        let plain = Head { links: None, stamp: None, max_age: None, coding: Coding::Identity, fields: HeaderMap::new(), ..head() };
         let ancient = Head { stored_at: Timestamp::MIN, ..head() };
         for head in [head(), plain, ancient] {
             assert_eq!(Head::from_bytes(&head.to_bytes()), Ok(head));

@@ -84,7 +84,11 @@ fn head_of(name: &str, len: usize) -> Head {
         identity_len: len as u64,
         digest: Digest([7; 16]),
         links: Some(Replaced { count: 1, bytes: 2, escaped: 0 }),
+        asked_at: "2026-03-01T09:59:59Z".parse().unwrap(),
         stored_at: "2026-03-01T10:00:00Z".parse().unwrap(),
+        stamp: None,
+        same_bytes: false,
+        max_age: None,
     }
 }
 
