@@ -57,6 +57,9 @@ pub enum Error {
     /// The answer streams, and the client's protocol cannot tell a whole stream from a broken one.
     #[error("this answer is streamed, which HTTP/1.0 cannot tell from a broken one; ask with HTTP/1.1")]
     NeedsChunks,
+    /// The client wants what is stored or nothing (RFC 9111 section 5.2.1.7), and there is nothing that it would take.
+    #[error("nothing that is stored answers this, and the request says only-if-cached")]
+    OnlyIfCached,
     /// No call may leave.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -88,6 +91,7 @@ impl Error {
             Self::ContentBroken => "content-broken",
             Self::ContentTooSlow { .. } => "content-too-slow",
             Self::NeedsChunks => "needs-chunks",
+            Self::OnlyIfCached => "only-if-cached",
             Self::Refused(refused) => refused.reason(),
             Self::Origin(error) => origin_token(error),
             Self::Lost => "lost",
@@ -118,6 +122,7 @@ impl Error {
             Self::ContentBroken => bad("Broken content", "ContentBroken"),
             Self::ContentTooSlow { .. } => say(StatusCode::REQUEST_TIMEOUT, "Content too slow", "RequestTimeout"),
             Self::NeedsChunks => say(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 needed", "HTTPVersionNotSupported"),
+            Self::OnlyIfCached => say(StatusCode::GATEWAY_TIMEOUT, "Not stored", "OnlyIfCached"),
             Self::Refused(refused) => refusal(refused, now),
             Self::Origin(error) => {
                 let (status, title) = if matches!(**error, origin::Error::TimedOut { .. }) {

@@ -3,7 +3,9 @@
 pub mod cache_status;
 pub mod fields;
 pub mod from_stored;
+pub mod multipart;
 pub mod problem;
 pub mod range;
 pub mod relinked;
 pub mod selected;
+pub mod version;

@@ -47,6 +47,8 @@ pub enum Fwd {
     Bypass,
     /// The method's answers are not stored.
     Method,
+    /// What is stored is fresh, and the request asked for more than that (`Cache-Control`, from a client that may force calls).
+    Request,
     /// Nothing is stored under the key.
     UriMiss,
     /// What is stored is stale.
@@ -59,6 +61,7 @@ impl Fwd {
         match self {
             Self::Bypass => "bypass",
             Self::Method => "method",
+            Self::Request => "request",
             Self::UriMiss => "uri-miss",
             Self::Stale => "stale",
         }
@@ -75,11 +78,17 @@ pub enum WhyStale {
         /// The portal's status, if it gave one.
         status: Option<u16>,
     },
+    /// No look at the catalogue has told for too long whether its dataset has moved.
+    Unchecked,
+    /// As many refreshes are under way, or were begun in this minute, as may be.
+    Paced,
     /// No call could be made: the reason of the budget's refusal.
     Refused {
         /// A stable token, see [`crate::budget::Refused::reason`].
         reason: &'static str,
     },
+    /// The request welcomes it (`max-stale`): nothing was tried.
+    MaxStale,
 }
 
 impl CacheStatus {
@@ -108,7 +117,10 @@ impl fmt::Display for CacheStatus {
             Self::Hit { ttl } => write!(f, "; hit; ttl={}", ttl.as_secs()),
             // Section 2.4: a negative ttl says for how long the response has been stale.
             Self::Stale { by, why: WhyStale::FillSlow } => write!(f, "; hit; ttl=-{}; detail=fill-slow", by.as_secs()),
+            Self::Stale { by, why: WhyStale::Unchecked } => write!(f, "; hit; ttl=-{}; detail=version-unchecked", by.as_secs()),
+            Self::Stale { by, why: WhyStale::Paced } => write!(f, "; hit; ttl=-{}; detail=paced", by.as_secs()),
             Self::Stale { by, why: WhyStale::Refused { reason } } => write!(f, "; hit; ttl=-{}; detail={reason}", by.as_secs()),
+            Self::Stale { by, why: WhyStale::MaxStale } => write!(f, "; hit; ttl=-{}; detail=max-stale", by.as_secs()),
             Self::Stale { by, why: WhyStale::FillFailed { status } } => {
                 f.write_str("; fwd=stale")?;
                 if let Some(status) = status {
@@ -144,15 +156,22 @@ mod tests {
         for (status, expected) in [
             (CacheStatus::Hit { ttl: s(590) }, "preau; hit; ttl=590"),
             (CacheStatus::Stale { by: s(3), why: WhyStale::FillSlow }, "preau; hit; ttl=-3; detail=fill-slow"),
+            (CacheStatus::Stale { by: s(3), why: WhyStale::Unchecked }, "preau; hit; ttl=-3; detail=version-unchecked"),
+            (CacheStatus::Stale { by: s(3), why: WhyStale::Paced }, "preau; hit; ttl=-3; detail=paced"),
             (CacheStatus::Stale { by: s(3), why: WhyStale::Refused { reason: "exhausted" } }, "preau; hit; ttl=-3; detail=exhausted"),
             (
                 CacheStatus::Stale { by: s(3), why: WhyStale::FillFailed { status: Some(503) } },
                 "preau; fwd=stale; fwd-status=503; ttl=-3; detail=fill-failed",
             ),
+            (CacheStatus::Stale { by: s(3), why: WhyStale::MaxStale }, "preau; hit; ttl=-3; detail=max-stale"),
             (CacheStatus::Stale { by: s(3), why: WhyStale::FillFailed { status: None } }, "preau; fwd=stale; ttl=-3; detail=fill-failed"),
             (
                 CacheStatus::Forwarded { fwd: Fwd::UriMiss, status: 200, stored: true, collapsed: true, detail: None },
                 "preau; fwd=uri-miss; fwd-status=200; stored; collapsed",
+            ),
+            (
+                CacheStatus::Forwarded { fwd: Fwd::Request, status: 200, stored: true, collapsed: false, detail: None },
+                "preau; fwd=request; fwd-status=200; stored",
             ),
             (
                 CacheStatus::Forwarded { fwd: Fwd::Bypass, status: 401, stored: false, collapsed: false, detail: Some("private") },

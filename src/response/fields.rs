@@ -4,7 +4,7 @@
 
 use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, AGE, ALT_SVC, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue,
-    STRICT_TRANSPORT_SECURITY, VARY, VIA,
+    LAST_MODIFIED, STRICT_TRANSPORT_SECURITY, VARY, VIA,
 };
 
 use crate::budget::RateLimit;
@@ -21,7 +21,7 @@ pub const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelim
 pub const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Fields of ours that a page on another origin may read.
-const EXPOSED: &str = "Accept-Ranges, Age, Cache-Status, Content-Range, ETag, X-Preau-Cost";
+const EXPOSED: &str = "Accept-Ranges, Age, Cache-Status, Content-Range, ETag, X-Preau-Cost, X-Preau-Dataset-Version";
 
 /// What the answer depends on besides its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Varies {
 /// Removed: the portal's quota (that of a stored answer is old news, and the ledger's is written instead), its `Vary` (it names `Cookie`
 /// and `Host`, which are not forwarded) and its `Cache-Control` (it says `no-store`: the departure is argued in `docs/portal.md`), `Age`, which
 /// an origin server has none of and which is ours to count, `Strict-Transport-Security` and `Alt-Svc`, which are the portal's promises for its own
-/// host and would bind an organisation's (RFC 6797 section 8.1, RFC 7838 section 3), its `ETag`, which names other bytes once a body is decoded,
+/// host and would bind an organisation's (RFC 6797 section 8.1, RFC 7838 section 3), its `ETag` and `Last-Modified`, which vouch for other bytes once a body is decoded,
 /// wrapped or has other links, and the length and coding, which follow from what is sent.
 pub fn for_clients(fields: &mut HeaderMap, varies: Varies, keyed: bool) {
     let quota: Vec<HeaderName> = fields.keys().filter(|name| name.as_str().starts_with("x-ratelimit-")).cloned().collect();
@@ -45,7 +45,7 @@ pub fn for_clients(fields: &mut HeaderMap, varies: Varies, keyed: bool) {
     for name in quota.iter().filter(|_| !keyed) {
         fields.remove(name);
     }
-    for name in [STRICT_TRANSPORT_SECURITY, ALT_SVC, ETAG, CONTENT_LENGTH, CONTENT_ENCODING, AGE] {
+    for name in [STRICT_TRANSPORT_SECURITY, ALT_SVC, ETAG, LAST_MODIFIED, CONTENT_LENGTH, CONTENT_ENCODING, AGE] {
         fields.remove(name);
     }
     fields.insert(CACHE_CONTROL, HeaderValue::from_static(if keyed { "private, no-store" } else { "public, max-age=0, must-revalidate" }));
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(
             text,
             [
-                "access-control-expose-headers: Link, Accept-Ranges, Age, Cache-Status, Content-Range, ETag, X-Preau-Cost",
+                "access-control-expose-headers: Link, Accept-Ranges, Age, Cache-Status, Content-Range, ETag, X-Preau-Cost, X-Preau-Dataset-Version",
                 "cache-control: public, max-age=0, must-revalidate",
                 "content-language: fr",
                 "content-type: application/json; charset=utf-8",
