@@ -3,24 +3,32 @@
 //!
 //! What a fill does (reserve → fetch → store) is in [`fetch`]; how an answer is dressed is in [`crate::response`].
 
+pub mod ahead;
 mod answered;
+mod directed;
 pub mod fetch;
 mod intake;
 mod large;
+pub mod pace;
 mod passed;
 mod record;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::ahead::Popular;
 use self::answered::{Answered, Asker, Failure};
-use self::fetch::{Buffered, Charged, Outcome};
+use self::fetch::{Buffered, Charged, Occasion, Outcome};
+use self::pace::Pace;
 use self::record::Record;
+use crate::audit::{self, Written};
 use crate::budget::Budget;
 use crate::cache::disk::Head;
 use crate::cache::fill::{Fills, Joined, Lost, Waiter};
@@ -32,7 +40,9 @@ use crate::cache::stored_response::StoredResponse;
 use crate::clock::Clock;
 use crate::config;
 use crate::error::Error;
-use crate::portal::{Chosen, Portal, Portals};
+use crate::portal::versions::Basis;
+use crate::portal::{Chosen, Portal, Portals, look};
+use crate::request::directives::{Decision, Directives, Held};
 use crate::request::question::{Question, Understood};
 use crate::response::cache_status::{CacheStatus, Fwd, WhyStale};
 
@@ -49,6 +59,10 @@ pub struct Mirror {
     pub budget: Budget,
     /// The time.
     pub clock: Clock,
+    /// How many refreshes may be under way, and begin.
+    pub refreshes: Pace,
+    /// What is asked for most.
+    pub popular: Popular,
     /// What is stored and for how long.
     pub cache: config::Cache,
     /// Longest target that is read.
@@ -57,6 +71,8 @@ pub struct Mirror {
     pub content_timeout: Duration,
     /// Owns the tasks of fills: a stop waits for them.
     pub tasks: TaskTracker,
+    /// Cancelled when the server stops: nothing is begun for its own sake any more.
+    pub stopping: CancellationToken,
 }
 
 /// How often an asker joins again after a fill was lost. A fill that dies twice will die a third time.
@@ -74,35 +90,102 @@ impl Mirror {
             Understood::Question(question) => *question,
             Understood::Elsewhere => return intake::redirect(portal, path, head),
         };
-        let asker = Asker { portal, prefix, question: &question, head };
+        let directives = Directives::of(&head.headers);
+        let asker = Asker { portal, prefix, question: &question, head, directives };
+        let written = Written { path, query: head.uri.query() };
         let began = Instant::now();
-        let answered = match &question.key {
-            None => self.pass(asker).await,
-            Some(key) => match self.look_up(portal, &question, key).await {
-                Lookup::Fresh { stored, ttl } => return Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, 0)),
-                Lookup::Stale { stored, .. } => self.refresh(asker, key, stored).await,
-                Lookup::Miss => self.fill(asker, key).await,
-            },
+        let Some(key) = &question.key else {
+            return match directives.decide(portal.may_force, Held::Nothing) {
+                Decision::GatewayTimeout => Err(Error::OnlyIfCached.into()),
+                _ => Ok(self.pass(asker).await?.having_waited(began.elapsed())),
+            };
         };
-        Ok(answered?.having_waited(began.elapsed()))
+        let lookup = self.look_up(portal, &question, key).await;
+        let answered = match (self.decision(asker, &lookup), lookup) {
+            (Decision::Ordinary, Lookup::Fresh { stored, ttl, confirmed }) => {
+                self.look_ahead(portal, &stored, ttl);
+                self.note_hit(asker, key, &stored);
+                audit::after_hit(self, portal, &question, written);
+                return Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, confirmed, 0).await);
+            }
+            (Decision::Ordinary, Lookup::Unchecked { .. }) => self.check(asker, key).await,
+            (Decision::Ordinary, Lookup::Stale { stored, by }) => self.refresh(asker, key, stored, by, self.patience()).await,
+            (Decision::Ordinary, Lookup::Miss) => self.fill(asker, key).await,
+            (decision, lookup) => self.directed(asker, key, decision, lookup).await,
+        };
+        let answered = answered?;
+        if answered.cost > 0 && answered.response.status().is_success() {
+            portal.audit.note(&question, written, &portal.rules);
+        }
+        audit::tend(self, portal);
+        Ok(answered.having_waited(began.elapsed()))
     }
 
-    /// What is stored for a question: in memory, else on disk.
-    async fn look_up(&self, portal: &Portal, question: &Question, key: &CacheKey) -> Lookup {
-        let elapsed = self.clock.read().elapsed;
-        let mut stored = self.store.in_memory(key, elapsed);
-        if stored.is_none() {
-            let lifetime = |head: &Head| storable::lifetime(&question.endpoint, head.status, &self.cache);
-            stored = self.store.on_disk(key, || fetch::about(portal, question), lifetime).await;
+    /// What the request's directives make of what was found.
+    fn decision(&self, asker: Asker<'_>, lookup: &Lookup) -> Decision {
+        if asker.directives == Directives::default() {
+            return Decision::Ordinary;
         }
-        Lookup::of(stored, elapsed)
+        asker.directives.decide(asker.portal.may_force, lookup.held(self.clock.read().elapsed))
+    }
+
+    /// Until when an asker waits if there is a stale answer.
+    fn patience(&self) -> Instant {
+        Instant::now() + self.cache.patience
+    }
+
+    /// What there is for a question, in memory or on disk, and what it is good for.
+    pub(crate) async fn look_up(&self, portal: &Portal, question: &Question, key: &CacheKey) -> Lookup {
+        let elapsed = self.clock.read().elapsed;
+        let Some(stored) = self.stored(portal, question, key, elapsed).await else { return Lookup::Miss };
+        let standing = portal.versions.standing(&stored, elapsed);
+        Lookup::of(stored, standing, elapsed)
+    }
+
+    /// What is stored for a question, of whatever use it is.
+    async fn stored(&self, portal: &Portal, question: &Question, key: &CacheKey, elapsed: Duration) -> Option<Arc<StoredResponse>> {
+        if let Some(stored) = self.store.in_memory(key, elapsed) {
+            return Some(stored);
+        }
+        let lifetime = |head: &Head| storable::lifetime(&question.endpoint, head.status, head.max_age, &self.cache);
+        let about = || (fetch::about(portal, question), Basis::of(&question.endpoint, &question.query));
+        self.store.on_disk(key, about, lifetime).await
+    }
+
+    /// Nobody has looked for too long whether what is stored has moved: a look will tell.
+    async fn check(self: &Arc<Self>, asker: Asker<'_>, key: &CacheKey) -> Result<Answered, Failure> {
+        let patience = self.patience();
+        // It goes on if it takes longer.
+        let _ = timeout_at(patience, look::renew(self, asker.portal)).await;
+        let lookup = self.look_up(asker.portal, asker.question, key).await;
+        match (self.decision(asker, &lookup), lookup) {
+            (Decision::Ordinary, Lookup::Fresh { stored, ttl, confirmed }) => {
+                self.note_hit(asker, key, &stored);
+                Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, confirmed, 0).await)
+            }
+            (Decision::Ordinary, Lookup::Stale { stored, by }) => self.refresh(asker, key, stored, by, patience).await,
+            (Decision::Ordinary, Lookup::Unchecked { stored, by }) if by < stored.lifetime().stale => {
+                Ok(self.serve_stored(asker, &stored, CacheStatus::Stale { by, why: WhyStale::Unchecked }, false, 0).await)
+            }
+            (Decision::Ordinary, Lookup::Unchecked { .. } | Lookup::Miss) => self.fill(asker, key).await,
+            (decision, lookup) => self.directed(asker, key, decision, lookup).await,
+        }
+    }
+
+    /// Has the next look made a moment before it is needed, so that under traffic nobody waits for it.
+    fn look_ahead(&self, portal: &Arc<Portal>, stored: &StoredResponse, ttl: Duration) {
+        // Nearly all hits are told by what they know already.
+        let soon = ttl <= self.cache.freshness_bound / look::EARLY;
+        if soon && stored.asked().basis != Basis::Lifetime && look::is_due(self, portal) {
+            look::begin(self, portal);
+        }
     }
 
     /// Nothing is stored: waits for the fill, its own or another asker's.
     async fn fill(self: &Arc<Self>, asker: Asker<'_>, key: &CacheKey) -> Result<Answered, Failure> {
         let (mut lost, mut cost) = (false, 0);
         for _ in 0..FILLS_TRIED {
-            let (mut waiter, led) = self.join_or_lead(asker, key);
+            let (mut waiter, led) = self.join_or_lead(asker, key, Occasion::Missing);
             let outcome = waiter.outcome().await;
             lost = outcome.is_err();
             match outcome {
@@ -121,18 +204,34 @@ impl Mirror {
                 }
             }
             // The body that cannot be joined may be over, and kept.
-            if let Lookup::Fresh { stored, ttl } = self.look_up(asker.portal, asker.question, key).await {
-                return Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, cost));
+            if let Lookup::Fresh { stored, ttl, confirmed } = self.look_up(asker.portal, asker.question, key).await {
+                return Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, confirmed, cost).await);
             }
         }
         if lost { Err(Failure { error: Error::Lost, cost }) } else { self.pass(asker).await }
     }
 
-    /// Something stale is stored: waits for the fill as long as the portal's patience, then falls back on what there is.
-    async fn refresh(self: &Arc<Self>, asker: Asker<'_>, key: &CacheKey, stored: Arc<StoredResponse>) -> Result<Answered, Failure> {
-        let (mut waiter, led) = self.join_or_lead(asker, key);
+    /// Something is stored that has been stale for `by`: waits for the fill until `patience` is at its end, then falls back on what there is.
+    async fn refresh(
+        self: &Arc<Self>,
+        asker: Asker<'_>,
+        key: &CacheKey,
+        stored: Arc<StoredResponse>,
+        by: Duration,
+        patience: Instant,
+    ) -> Result<Answered, Failure> {
+        let stale =
+            async |why, charged| Ok(self.serve_stored(asker, &stored, CacheStatus::Stale { by, why }, false, u8::from(charged)).await);
+        self.refresh_ahead(asker, &stored);
+        let (mut waiter, led) = match self.fills.join_under_way(key) {
+            Some(waiter) => (waiter, None),
+            None => match self.refreshes.turn(self.clock.read().elapsed) {
+                Some(turn) => self.join_or_lead(asker, key, Occasion::Stale(turn)),
+                None => return stale(WhyStale::Paced, false).await,
+            },
+        };
         let failed = WhyStale::FillFailed { status: None };
-        let (why, charged) = match tokio::time::timeout(self.cache.patience, waiter.outcome()).await {
+        let (why, charged) = match timeout_at(patience, waiter.outcome()).await {
             Ok(Ok(outcome)) => {
                 let charged = led.is_some() && outcome.is_charged();
                 let withdrawn = matches!(&outcome, Outcome::Arriving(large) if fetch::is_withdrawal(large.status));
@@ -154,16 +253,15 @@ impl Mirror {
                 (WhyStale::FillSlow, led.is_some_and(|charged| charged.yet()))
             }
         };
-        let by = stored.age(self.clock.read().elapsed).saturating_sub(stored.lifetime().fresh);
-        Ok(self.serve_stored(asker, &stored, CacheStatus::Stale { by, why }, u8::from(charged)))
+        stale(why, charged).await
     }
 
     /// An ear on the fill of `key`, and, if this asker leads it, whether a call was charged for it.
-    fn join_or_lead(self: &Arc<Self>, asker: Asker<'_>, key: &CacheKey) -> (Waiter<Outcome>, Option<Charged>) {
+    fn join_or_lead(self: &Arc<Self>, asker: Asker<'_>, key: &CacheKey, occasion: Occasion) -> (Waiter<Outcome>, Option<Charged>) {
         let Joined { waiter, lead } = self.fills.join(key);
         let led = lead.map(|lead| {
             let charged = Charged::default();
-            let fill = fetch::run(Arc::clone(self), Arc::clone(asker.portal), asker.question.clone(), lead, charged.clone());
+            let fill = fetch::run(Arc::clone(self), Arc::clone(asker.portal), asker.question.clone(), lead, occasion, charged.clone());
             self.tasks.spawn(fill);
             charged
         });
@@ -183,14 +281,16 @@ impl Mirror {
             Outcome::Arriving(large) if asker.head.version < Version::HTTP_11 => {
                 Some(self.once_whole(asker, &large, waiter, fwd, led).await)
             }
-            outcome => self.told(asker, outcome, fwd, led),
+            outcome => self.told(asker, outcome, fwd, led).await,
         }
     }
 
     /// What an outcome means to a client; nothing, if it is a body that is broken already, or whose beginning is gone.
-    fn told(&self, asker: Asker<'_>, outcome: Outcome, fwd: Fwd, led: bool) -> Option<Result<Answered, Failure>> {
+    async fn told(&self, asker: Asker<'_>, outcome: Outcome, fwd: Fwd, led: bool) -> Option<Result<Answered, Failure>> {
         Some(match outcome {
-            Outcome::Found { stored, ttl } => Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, 0)),
+            Outcome::Found { stored, ttl, confirmed } => {
+                Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, confirmed, 0).await)
+            }
             Outcome::Whole { response, stored } => {
                 let status = CacheStatus::Forwarded {
                     fwd,
@@ -199,7 +299,7 @@ impl Mirror {
                     collapsed: !led,
                     detail: stored.err().map(|why| why.token()),
                 };
-                Ok(self.serve_stored(asker, &response, status, u8::from(led)))
+                Ok(self.serve_stored(asker, &response, status, false, u8::from(led)).await)
             }
             Outcome::Arriving(large) => match (self.read_along(asker, &large, fwd, led), large.failure()) {
                 (Some(answered), _) => Ok(answered),
@@ -213,13 +313,14 @@ impl Mirror {
     }
 
     /// A call for this client alone: what a key unlocks, what is asked by POST, and what cannot be joined.
-    async fn pass(&self, asker: Asker<'_>) -> Result<Answered, Failure> {
+    async fn pass(self: &Arc<Self>, asker: Asker<'_>) -> Result<Answered, Failure> {
+        let asked = fetch::asked(self, asker.portal, asker.question);
         let answer = fetch::alone(self, asker.portal, asker.question).await?;
         let Some(key) = &asker.question.key else {
             return self.passed(asker, answer).await;
         };
-        match fetch::store(self, asker.portal, asker.question, key, answer).await {
-            Buffered::Done(outcome) => self.told(asker, outcome, Fwd::UriMiss, true).expect("what was completed is not arriving"),
+        match fetch::store(self, asker.portal, asker.question, key, asked, answer).await {
+            Buffered::Done(outcome) => self.told(asker, outcome, Fwd::UriMiss, true).await.expect("what was completed is not arriving"),
             Buffered::Larger(answer) => self.streamed(asker, *answer, Fwd::UriMiss),
         }
     }
@@ -262,7 +363,7 @@ fn preflight() -> Response<Body> {
         HeaderValue::from_static(
             "Authorization, X-Requested-With, Origin, ODS-API-Analytics-App, ODS-API-Analytics-Embed-Type, \
              ODS-API-Analytics-Embed-Referrer, ODS-Widgets-Version, Accept, Accept-Language, Cache-Control, Content-Type, If-None-Match, \
-             If-Modified-Since, Range, X-Preau-Key",
+             If-Modified-Since, If-Range, Range, X-Preau-Key",
         ),
     );
     fields.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("1000"));

@@ -22,15 +22,22 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::listener::{Limits, Listener};
 use crate::admin;
+use crate::audit::Audit;
+use crate::audit::file::MemoryFile;
 use crate::budget::{self, Budget, PortalBudget};
 use crate::cache::disk::{self, DiskStore};
 use crate::cache::fill::Fills;
 use crate::cache::memory::MemoryStore;
 use crate::cache::store::Store;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::exchange::ahead::Popular;
+use crate::exchange::pace::Pace;
 use crate::exchange::{self, Mirror};
 use crate::origin;
+use crate::portal::look::Look;
+use crate::portal::versions::file::TableFile;
+use crate::portal::versions::{Terms, Versions};
 use crate::portal::{Portal, Portals};
 use crate::response::problem::Problem;
 
@@ -80,7 +87,7 @@ impl Server {
             mirror: mirror_listener.addr(),
             admin: admin_listener.addr(),
             state: Arc::clone(&state),
-            stop: CancellationToken::new(),
+            stop: state.stopping.clone(),
             connections: TaskTracker::new(),
             listeners: TaskTracker::new(),
             deadline: config.listen.shutdown_deadline,
@@ -126,30 +133,42 @@ impl Server {
     }
 }
 
-fn mirror(config: &Config, clock: Clock) -> Result<Mirror, StartError> {
-    let portals = config
-        .portals
-        .iter()
-        .map(|settings| {
-            let portal = Portal::new(settings, config.public_url_of(settings).as_ref(), &config.origin, &clock);
-            portal.map(Arc::new).map_err(|source| StartError::Portal { portal: settings.name.clone(), source })
-        })
-        .collect::<Result<_, _>>()?;
+/// All that both listeners answer from.
+pub(crate) fn mirror(config: &Config, clock: Clock) -> Result<Mirror, StartError> {
     let budgets: Vec<PortalBudget> =
         config.portals.iter().map(|portal| PortalBudget { name: portal.name.clone(), daily_calls: portal.daily_calls }).collect();
     // First of all that is in the data directory: its lock tells whether another process has it, and the store would sweep that one's files.
     let budget = Budget::open(&config.data, &budgets, &config.budget, clock.clone())?;
+    let portals = config.portals.iter().map(|settings| portal(config, settings, &clock)).collect::<Result<_, _>>()?;
     Ok(Mirror {
         portals: Portals::new(portals),
         store: store(config, &clock),
         fills: Fills::default(),
         budget,
         clock,
+        popular: Popular::default(),
+        refreshes: Pace::new(config.cache.concurrent_refreshes, config.cache.refreshes_per_minute),
         cache: config.cache.clone(),
         max_target_bytes: config.listen.max_target_bytes,
         content_timeout: config.listen.idle_timeout,
         tasks: TaskTracker::new(),
+        stopping: CancellationToken::new(),
     })
+}
+
+/// A portal, with what an earlier process knew of its versions.
+fn portal(config: &Config, settings: &config::Portal, clock: &Clock) -> Result<Arc<Portal>, StartError> {
+    let (file, table) = TableFile::open(&config.data.join(VERSIONS), &settings.name, settings.url.as_str(), clock.read());
+    let versions = Versions::new(Terms::of(&config.cache), table);
+    if config.budget.looks_per_day == 0 {
+        versions.refuse();
+    }
+    let look = Look::new(config.budget.looks_per_day, Some(file));
+    let portal = Portal::new(settings, config.public_url_of(settings).as_ref(), &config.origin, versions, look, clock);
+    let mut portal = portal.map_err(|source| StartError::Portal { portal: settings.name.clone(), source })?;
+    let memory = MemoryFile::of(&config.data, &portal.name);
+    portal.audit = Audit::recall(memory, config.budget.audits_per_day, &portal.rules, clock.now());
+    Ok(Arc::new(portal))
 }
 
 fn store(config: &Config, clock: &Clock) -> Store {
@@ -162,6 +181,8 @@ fn store(config: &Config, clock: &Clock) -> Store {
 
 /// The disk store's place in the data directory.
 const STORE: &str = "store";
+/// The place of what is known of versions.
+const VERSIONS: &str = "versions";
 
 fn mirror_router(state: Arc<Mirror>) -> Router {
     Router::new()

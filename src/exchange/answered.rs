@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use http::header::{AGE, HOST};
+use http::header::{AGE, CACHE_CONTROL, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::Mirror;
+use crate::cache::freshness::Freshness;
 use crate::cache::stored_response::StoredResponse;
 use crate::error::Error;
 use crate::portal::Portal;
 use crate::portal::links::{self, Base};
+use crate::request::directives::Directives;
 use crate::request::question::Question;
 use crate::response::cache_status::CacheStatus;
 use crate::response::fields;
@@ -29,6 +31,8 @@ pub(super) struct Asker<'a> {
     pub(super) question: &'a Question,
     /// The request, for what its client accepts.
     pub(super) head: &'a Parts,
+    /// What it asks of a cache.
+    pub(super) directives: Directives,
 }
 
 /// An answer for a client, and what became of the request.
@@ -100,17 +104,40 @@ impl<'a> Asker<'a> {
 }
 
 impl Mirror {
-    /// An answer from store, or from a fill that this request waited for.
-    pub(super) fn serve_stored(&self, asker: Asker<'_>, stored: &StoredResponse, status: CacheStatus, cost: u8) -> Answered {
+    /// An answer from store, or from a fill that this request waited for; `confirmed` says whether its version is.
+    pub(super) async fn serve_stored(
+        &self,
+        asker: Asker<'_>,
+        stored: &StoredResponse,
+        status: CacheStatus,
+        confirmed: bool,
+        cost: u8,
+    ) -> Answered {
         let form = asker.form(stored.status(), stored.fields(), stored.body().links().is_some());
-        let mut response = from_stored::respond(stored, asker.head, &form, &status);
+        let last_modified = stored.version_fields().last_modified().filter(|_| confirmed);
+        let mut response = from_stored::respond(stored, asker.head, &form, &status, last_modified).await;
         asker.relink(response.headers_mut());
+        stored.version_fields().write(response.headers_mut(), confirmed);
         // RFC 9111 section 5.1: `Age` says that the answer was not made for this request.
         if !matches!(status, CacheStatus::Forwarded { collapsed: false, .. }) {
             response.headers_mut().insert(AGE, HeaderValue::from(stored.age(self.clock.read().elapsed).as_secs()));
         }
+        if self.cache.client_freshness {
+            self.tell_freshness(asker.portal, stored, &mut response);
+        }
         self.state_quota(asker.portal, &mut response);
         Answered::new(response, status, cost)
+    }
+
+    /// Lets clients keep an answer for as long as it is fresh here: they hear of a change no later, and ask less often.
+    fn tell_freshness(&self, portal: &Portal, stored: &StoredResponse, response: &mut Response<Body>) {
+        let elapsed = self.clock.read().elapsed;
+        if let Freshness::Fresh { ttl } = stored.freshness(portal.versions.standing(stored, elapsed), elapsed) {
+            // RFC 9111 section 4.2: it is compared with the age, which is not theirs.
+            let max_age = stored.age(elapsed).saturating_add(ttl).as_secs();
+            let value = format!("public, max-age={max_age}, must-revalidate");
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::try_from(value).expect("tokens and digits are a valid field value"));
+        }
     }
 
     /// Writes the portal's quota fields from the ledger's present state: what was stored with an answer is old news.

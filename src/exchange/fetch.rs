@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::budget::{Purpose, Refused, Reservation};
 use crate::cache::disk::About;
@@ -13,14 +13,18 @@ use crate::cache::inspection::{Inspected, Inspection};
 use crate::cache::key::CacheKey;
 use crate::cache::lookup::Lookup;
 use crate::cache::representation::{self, Received, Representation};
-use crate::cache::storable::{Ends, NotStored, storable};
-use crate::cache::stored_response::StoredResponse;
+use crate::cache::storable::{Ends, NotStored, announces_json, storable};
+use crate::cache::stored_response::{Asked, Judged, StoredResponse};
+use crate::clock::Moment;
 use crate::error::Error;
 use crate::exchange::Mirror;
 use crate::exchange::answered::Failure;
 use crate::exchange::large::{self, Large};
+use crate::exchange::pace::Turn;
 use crate::origin::{self, Answer, Call, Coding, Completed};
+use crate::portal::versions::Basis;
 use crate::portal::{Portal, look};
+use crate::request::endpoint::Family;
 use crate::request::question::Question;
 use crate::response::cache_status::WhyStale;
 use crate::response::fields;
@@ -34,6 +38,8 @@ pub enum Outcome {
         stored: Arc<StoredResponse>,
         /// What is left of the freshness lifetime.
         ttl: std::time::Duration,
+        /// Whether its version is confirmed.
+        confirmed: bool,
     },
     /// A whole answer, which all may share.
     Whole {
@@ -104,25 +110,60 @@ pub(super) fn is_withdrawal(status: StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 403 | 404 | 410)
 }
 
+/// Why a fill is run.
+#[derive(Debug)]
+pub(super) enum Occasion {
+    /// Nothing is stored.
+    Missing,
+    /// What is stored is stale, and can be served meanwhile: it waits for its turn.
+    Stale(Turn),
+    /// The same, before anybody asks: it is paid from the revalidation reserve.
+    Ahead(Turn),
+    /// A client that may insists on it.
+    Forced,
+}
+
 /// Runs the fill that `lead` stands for.
-pub(super) async fn run(mirror: Arc<Mirror>, portal: Arc<Portal>, question: Question, lead: Lead<CacheKey, Outcome>, charged: Charged) {
-    if let Lookup::Fresh { stored, ttl } = mirror.look_up(&portal, &question, lead.key()).await {
-        return lead.finish(Outcome::Found { stored, ttl });
+pub(super) async fn run(
+    mirror: Arc<Mirror>,
+    portal: Arc<Portal>,
+    question: Question,
+    lead: Lead<CacheKey, Outcome>,
+    occasion: Occasion,
+    charged: Charged,
+) {
+    if !matches!(occasion, Occasion::Forced)
+        && let Lookup::Fresh { stored, ttl, confirmed } = checked(&mirror, &portal, &question, lead.key()).await
+    {
+        return lead.finish(Outcome::Found { stored, ttl, confirmed });
     }
-    let reservation = tokio::select! {
+    let purpose = if matches!(occasion, Occasion::Ahead(_)) { Purpose::Revalidation } else { Purpose::Fill };
+    let admitted = async {
+        let under_way = match occasion {
+            Occasion::Stale(turn) | Occasion::Ahead(turn) => Some(turn.begin(|| mirror.clock.read().elapsed).await),
+            Occasion::Missing | Occasion::Forced => None,
+        };
+        Ok::<_, Refused>((under_way, reserve(&mirror, &portal, &question, purpose).await?))
+    };
+    let (under_way, reservation) = tokio::select! {
         // First, because a call that nobody waits for must not be reserved; once it is, the fill goes on whoever leaves.
         biased;
         () = lead.abandoned() => return,
-        reserved = reserve(&mirror, &portal, &question) => match reserved {
-            Ok(reservation) => reservation,
+        admitted = admitted => match admitted {
+            Ok(admitted) => admitted,
             Err(refused) => return lead.finish(Outcome::Refused(refused)),
         },
     };
     charged.0.store(true, Ordering::Release);
+    let asked = asked(&mirror, &portal, &question);
     let outcome = match portal.client.fetch(call(&question), reservation).await {
-        Ok(answer) => match store(&mirror, &portal, &question, lead.key(), answer).await {
+        Ok(answer) => match store(&mirror, &portal, &question, lead.key(), asked.clone(), answer).await {
             Buffered::Done(outcome) => outcome,
-            Buffered::Larger(answer) => return large::receive(&mirror, &portal, &question, lead, *answer).await,
+            Buffered::Larger(answer) => {
+                // A long one is not to keep all others waiting.
+                drop(under_way);
+                return large::receive(&mirror, &portal, &question, lead, asked, *answer).await;
+            }
         },
         Err(error) => Outcome::Failed(Arc::new(error)),
     };
@@ -132,20 +173,45 @@ pub(super) async fn run(mirror: Arc<Mirror>, portal: Arc<Portal>, question: Ques
     lead.finish(outcome);
 }
 
+/// What there is after all: another fill may have stored it since this one's askers looked, and if nobody has looked at the catalogue for too
+/// long, a look may show that it is fresh.
+async fn checked(mirror: &Mirror, portal: &Arc<Portal>, question: &Question, key: &CacheKey) -> Lookup {
+    let found = mirror.look_up(portal, question, key).await;
+    if !matches!(found, Lookup::Unchecked { .. }) {
+        return found;
+    }
+    let _ = tokio::time::timeout(mirror.cache.patience, look::renew(mirror, portal)).await;
+    mirror.look_up(portal, question, key).await
+}
+
+/// What is known of versions now that the call of a question leaves.
+pub(super) fn asked(mirror: &Mirror, portal: &Portal, question: &Question) -> Asked {
+    Asked {
+        at: Moment::at(mirror.clock.read()),
+        basis: Basis::of(&question.endpoint, &question.query),
+        stamp: portal.versions.stamp(question.query.dataset.as_deref()),
+    }
+}
+
 /// Makes a call for one client. Dropped with the client: the call is charged, and nobody else could use its answer.
-pub(super) async fn alone(mirror: &Mirror, portal: &Arc<Portal>, question: &Question) -> Result<Answer, Failure> {
-    let reservation = reserve(mirror, portal, question).await.map_err(Error::Refused)?;
+pub(super) async fn alone(mirror: &Arc<Mirror>, portal: &Arc<Portal>, question: &Question) -> Result<Answer, Failure> {
+    let reservation = reserve(mirror, portal, question, Purpose::Fill).await.map_err(Error::Refused)?;
     let fetched = portal.client.fetch(call(question), reservation).await;
     fetched.map_err(|error| Failure { cost: u8::from(error.is_charged()), error: error.into() })
 }
 
-async fn reserve(mirror: &Mirror, portal: &Arc<Portal>, question: &Question) -> Result<Reservation, Refused> {
-    look::look_if_wanted(portal, &mirror.budget).await;
+/// Reserves a call; after a look, if one is due: an answer that is asked for before its version is known must be asked for again.
+async fn reserve(mirror: &Mirror, portal: &Arc<Portal>, question: &Question, purpose: Purpose) -> Result<Reservation, Refused> {
+    if look::is_wanted(mirror, portal, Basis::of(&question.endpoint, &question.query)) {
+        // A look that takes longer than that goes on, and what is known from before has to do.
+        let _ = tokio::time::timeout(mirror.cache.patience, look::renew(mirror, portal)).await;
+    }
     let fingerprint = question.credential.fingerprint();
-    mirror.budget.reserve(&portal.name, fingerprint.as_ref().map(|fingerprint| fingerprint.as_str()), Purpose::Fill).await
+    mirror.budget.reserve(&portal.name, fingerprint.as_ref().map(|fingerprint| fingerprint.as_str()), purpose).await
 }
 
-fn call(question: &Question) -> Call {
+/// A question as it is sent.
+pub(crate) fn call(question: &Question) -> Call {
     Call {
         method: question.method.clone(),
         path_and_query: question.query.query.target(&question.endpoint),
@@ -158,7 +224,7 @@ fn call(question: &Question) -> Call {
 }
 
 /// Completes an answer and stores it, if it is whole, right and small enough.
-pub(super) async fn store(mirror: &Mirror, portal: &Portal, question: &Question, key: &CacheKey, answer: Answer) -> Buffered {
+pub(super) async fn store(mirror: &Mirror, portal: &Portal, question: &Question, key: &CacheKey, asked: Asked, answer: Answer) -> Buffered {
     let Answer { status, mut headers, coding, delimited, body, content_length } = answer;
     let received = match body.complete(mirror.cache.buffer_limit.get()).await {
         Ok(Completed::Whole(received)) => received,
@@ -180,14 +246,43 @@ pub(super) async fn store(mirror: &Mirror, portal: &Portal, question: &Question,
     };
     fields::for_clients(&mut headers, varies(question), false);
     let (about, now) = (about(portal, question), mirror.clock.read());
-    let response = Arc::new(StoredResponse::new(status, &headers, body, about, now, judged.unwrap_or_default()));
+    let before = mirror.stored(portal, question, key, now.elapsed).await;
+    let same_bytes = before.as_ref().is_some_and(|before| before.has_bytes_of(asked.stamp.as_ref(), body.digest()));
+    let judged = judged.map(|(lifetime, max_age)| Judged { lifetime, max_age, same_bytes });
+    let response = Arc::new(StoredResponse::new(status, &headers, body, about, asked, judged.unwrap_or_default(), now));
     match judged {
-        Ok(_) => mirror.store.insert(key.clone(), Arc::clone(&response)),
+        Ok(_) => {
+            mirror.store.insert(key.clone(), Arc::clone(&response));
+            if let Some(before) = before {
+                portal.guard.heed(question, &before, &response, now.now, &mirror.tasks);
+            }
+        }
         // It ends here too, stale or not.
         Err(_) if is_withdrawal(status) => mirror.store.remove(key),
         Err(_) => {}
     }
+    note_withdrawal(mirror, portal, question, status, response.fields());
     Buffered::Done(Outcome::Whole { response, stored: judged.map(drop) })
+}
+
+/// Lets nothing of a dataset be served stale that the portal has withdrawn.
+pub(super) fn note_withdrawal(mirror: &Mirror, portal: &Portal, question: &Question, status: StatusCode, fields: &HeaderMap) {
+    if let Some(dataset) = &question.query.dataset
+        && is_withdrawal(status)
+        // A page is something between us and the portal that speaks.
+        && announces_json(fields)
+        && speaks_of_dataset(question.endpoint.family(), status)
+        && portal.versions.withdraw(dataset, mirror.clock.read())
+    {
+        look::keep(mirror, portal);
+    }
+}
+
+/// Whether what the portal says of an answer it says of its dataset: 401 and 403 are about who may read it, and 404 and 410 about the dataset
+/// where the path names nothing else.
+fn speaks_of_dataset(family: Family, status: StatusCode) -> bool {
+    let names_more = matches!(family, Family::Record | Family::Attachment | Family::File | Family::Aggregates);
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) || !names_more
 }
 
 /// A whole body that is what its coding says, as `inspect` finds it, and its identity form.

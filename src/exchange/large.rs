@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 
 use super::Mirror;
-use super::fetch::{Outcome, about, is_withdrawal, varies};
+use super::fetch::{Outcome, about, is_withdrawal, note_withdrawal, varies};
 use crate::cache::arriving::{self, Arriving, Listed, Pushed, Receiver};
 use crate::cache::disk::{Head, Incoming};
 use crate::cache::fill::Lead;
@@ -14,6 +14,7 @@ use crate::cache::inspection::{Inspected, Inspection};
 use crate::cache::key::CacheKey;
 use crate::cache::representation;
 use crate::cache::storable::{NotStored, right_kind, storable};
+use crate::cache::stored_response::Asked;
 use crate::origin::{self, Answer, Coding};
 use crate::portal::Portal;
 use crate::request::question::Question;
@@ -28,6 +29,8 @@ pub struct Large {
     pub headers: HeaderMap,
     /// The coding that it is received in.
     pub coding: Coding,
+    /// What was known when its call left.
+    pub asked: Asked,
     /// Whether it can be what was asked for, by its head.
     pub right: bool,
     /// The body, for whoever joins.
@@ -64,7 +67,14 @@ impl<E: Into<origin::Error>> From<E> for Dropped {
 ///
 /// The end is told to readers only after everything that can be proven of the body is; a body that breaks off before, or turns out not to be
 /// what its coding says, breaks off for all of them.
-pub(super) async fn receive(mirror: &Mirror, portal: &Portal, question: &Question, lead: Lead<CacheKey, Outcome>, answer: Answer) {
+pub(super) async fn receive(
+    mirror: &Mirror,
+    portal: &Portal,
+    question: &Question,
+    lead: Lead<CacheKey, Outcome>,
+    asked: Asked,
+    answer: Answer,
+) {
     let Answer { status, mut headers, content_length, coding, delimited, body } = answer;
     let stored_in = match coding {
         Coding::Gzip => Some(representation::Coding::Gzip),
@@ -76,6 +86,7 @@ pub(super) async fn receive(mirror: &Mirror, portal: &Portal, question: &Questio
     if is_withdrawal(status) {
         mirror.store.remove(lead.key());
     }
+    note_withdrawal(mirror, portal, question, status, &headers);
     let links = portal.links_in(question, status, &headers);
     let inspection = Inspection::new(&coding, links).ok();
     let from_portal = headers.clone();
@@ -85,7 +96,8 @@ pub(super) async fn receive(mirror: &Mirror, portal: &Portal, question: &Questio
     let (receiver, first) = arriving::receive(incoming, content_length, mirror.cache.finish_limit);
     let listed = first.listed();
     let broken = Arc::new(OnceLock::new());
-    let large = Large { status, headers: headers.clone(), coding, right, body: listed.clone(), broken: Arc::clone(&broken) };
+    let large =
+        Large { status, headers: headers.clone(), coding, asked: asked.clone(), right, body: listed.clone(), broken: Arc::clone(&broken) };
     lead.announce(Outcome::Arriving(Arc::new(large)));
 
     let mut pump = std::pin::pin!(pump(body, receiver, inspection, listed, &broken));
@@ -121,9 +133,14 @@ pub(super) async fn receive(mirror: &Mirror, portal: &Portal, question: &Questio
             Err(NotStored::Undelimited)
         };
         match judged {
-            Ok(_) => {
+            Ok((_, max_age)) => {
                 let Inspected { identity_len, digest, links, .. } = inspected;
-                let head = Head { status, fields: headers, coding, identity_len, digest, links, stored_at: mirror.clock.now() };
+                let now = mirror.clock.read();
+                let before = mirror.stored(portal, question, lead.key(), now.elapsed).await;
+                let same_bytes = before.is_some_and(|before| before.has_bytes_of(asked.stamp.as_ref(), digest));
+                let (asked_at, stored_at, stamp) = (asked.at.wall(), now.now, asked.stamp);
+                let head =
+                    Head { status, fields: headers, coding, identity_len, digest, links, asked_at, stored_at, stamp, same_bytes, max_age };
                 mirror.store.keep(lead.key().clone(), head, about(portal, question), incoming);
             }
             Err(why) => tracing::info!(portal = portal.name, reason = why.token(), "a large answer is not stored"),

@@ -1,9 +1,11 @@
 //! Answers that pass while they arrive: to one client alone (what a key unlocked, what was asked by POST, what cannot be joined), or to one of
 //! the many who read the same fill.
 
+use std::time::Duration;
+
 use axum::BoxError;
 use axum::body::Body;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -18,8 +20,10 @@ use crate::cache::inspection::Inspection;
 use crate::cache::lookup::Lookup;
 use crate::error::Error;
 use crate::origin::{self, Answer, Coding, Completed, Decoded};
-use crate::response::cache_status::{CacheStatus, Fwd};
+use crate::request::accept_encoding::ContentCoding;
+use crate::response::cache_status::{CacheStatus, Fwd, WhyStale};
 use crate::response::relinked::Relinked;
+use crate::response::version::VersionFields;
 use crate::response::{fields, from_stored};
 
 /// A body under way to one client, and its head.
@@ -41,7 +45,11 @@ impl Mirror {
     ///
     /// Whatever keeps the body from being whole; the call is spent then.
     pub(super) async fn passed(&self, asker: Asker<'_>, answer: Answer) -> Result<Answered, Failure> {
-        let fwd = if asker.question.method == Method::GET { Fwd::Bypass } else { Fwd::Method };
+        let fwd = match asker.question.method {
+            Method::GET if asker.question.key.is_some() => Fwd::Request,
+            Method::GET => Fwd::Bypass,
+            _ => Fwd::Method,
+        };
         let Answer { status, mut headers, content_length, coding, delimited, body } = answer;
         let charged = |error: origin::Error| Failure { error: error.into(), cost: 1 };
         let received = match body.complete(self.cache.buffer_limit.get()).await.map_err(charged)? {
@@ -60,7 +68,7 @@ impl Mirror {
         let form = asker.form(status, &headers, body.links().is_some());
         fields::for_clients(&mut headers, fetch::varies(asker.question), asker.question.is_keyed());
         asker.relink(&mut headers);
-        let response = from_stored::first_hand(status, headers, &body, &form);
+        let response = from_stored::first_hand(status, headers, &body, &form).await;
         Ok(self.forwarded(asker, response, fwd))
     }
 
@@ -86,8 +94,22 @@ impl Mirror {
         let (status, fields, coding) = (large.status, large.headers.clone(), large.coding.clone());
         let passing = Passing { status, fields, content_length: reader.size_hint().exact(), coding, body: Body::new(reader) };
         let mut response = pass(asker, passing);
+        VersionFields::of(&large.asked).write(response.headers_mut(), false);
         self.state_quota(asker.portal, &mut response);
-        Some(Answered::new(response, arriving(large, fwd, led), u8::from(led)))
+        let status = match self.moved_since(asker, large).filter(|_| !led) {
+            // Whoever joins so late reads what is known to be old.
+            Some(by) => {
+                response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+                CacheStatus::Stale { by, why: WhyStale::FillSlow }
+            }
+            None => arriving(large, fwd, led),
+        };
+        Some(Answered::new(response, status, u8::from(led)))
+    }
+
+    /// For how long it has been known that what a fill under way brings is of a version before the present one.
+    fn moved_since(&self, asker: Asker<'_>, large: &Large) -> Option<Duration> {
+        asker.portal.versions.moved_since(&large.asked, asker.question.query.dataset.as_deref(), self.clock.read().elapsed)
     }
 
     /// Waits for a fill to be whole: for clients whose protocol cannot tell a whole stream from a broken one.
@@ -118,17 +140,20 @@ impl Mirror {
         let key = asker.question.key.as_ref().ok_or_else(|| failed(Error::NeedsChunks))?;
         self.fills.over(key).await;
         match self.look_up(asker.portal, asker.question, key).await {
-            Lookup::Fresh { stored, .. } | Lookup::Stale { stored, .. } => {
-                Ok(self.serve_stored(asker, &stored, arriving(large, fwd, led), u8::from(led)))
+            // Its own: what was stored before it is not what it brought.
+            Lookup::Fresh { stored, .. } | Lookup::Unchecked { stored, .. } | Lookup::Stale { stored, .. }
+                if stored.asked().at.wall() == large.asked.at.wall() =>
+            {
+                Ok(self.serve_stored(asker, &stored, arriving(large, fwd, led), false, u8::from(led)).await)
             }
-            Lookup::Miss => Err(failed(Error::NeedsChunks)),
+            _ => Err(failed(Error::NeedsChunks)),
         }
     }
 
     fn forwarded(&self, asker: Asker<'_>, mut response: Response<Body>, fwd: Fwd) -> Answered {
         let detail = if asker.question.is_keyed() {
             "private"
-        } else if asker.question.key.is_some() {
+        } else if asker.question.key.is_some() && fwd != Fwd::Request {
             "too-large"
         } else {
             "not-stored"
@@ -153,7 +178,7 @@ fn pass(asker: Asker<'_>, passing: Passing) -> Response<Body> {
     let form = asker.form(status, &fields, readable);
     let wrap = form.wrap(status, &fields).filter(|_| readable);
     let changed = wrap.is_some() || form.relinking.is_some();
-    let decode = coding == Coding::Gzip && (changed || !form.accepts_gzip);
+    let decode = coding == Coding::Gzip && (changed || !form.accepted.takes(ContentCoding::Gzip));
     fields.extend(content_length.filter(|_| !decode && !changed).map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
     let sent_in = match &coding {
         Coding::Gzip if !decode => Some(HeaderValue::from_static("gzip")),
