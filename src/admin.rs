@@ -1,6 +1,9 @@
-//! The admin listener: the operator's API. Nothing here makes a call or says anything about a portal's state.
+//! The admin listener: the operator's API. Nothing here makes a call, save an audit that is asked for.
 
+mod audit;
 mod purge;
+mod refused;
+mod status;
 
 use std::sync::Arc;
 
@@ -49,6 +52,9 @@ pub fn router(mirror: Arc<Mirror>) -> Router {
         .route("/readyz", get(readiness))
         .route("/api/v1/budget", get(budget))
         .route("/api/v1/store", get(store))
+        .route("/api/v1/status", get(status::status))
+        .route("/api/v1/audit", get(audit::report).post(audit::run))
+        .route("/api/v1/audit/accept", post(audit::accepting))
         .route("/api/v1/purge", post(purge::purge))
         .with_state(mirror)
 }

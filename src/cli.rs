@@ -1,6 +1,7 @@
 //! The command line: one subcommand a file.
 
 pub mod admin_client;
+pub mod audit;
 pub mod budget;
 pub mod check;
 pub mod demo;
@@ -8,6 +9,7 @@ pub mod health;
 pub mod purge;
 pub mod serve;
 pub mod simulate;
+pub mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,6 +34,10 @@ enum Command {
     Demo(demo::Options),
     /// Run the portal in a box alone.
     Simulate(simulate::Options),
+    /// How it stands with each portal: its versions, what audits have switched off, what datasets have lost.
+    Status(status::Options),
+    /// Hold a stored answer against the portal now; list what audits have switched off; switch it on again.
+    Audit(audit::Options),
     /// What is left of the day's calls, as the running server says.
     Budget(budget::Options),
     /// Make stored answers stale, or remove them.
@@ -94,6 +100,8 @@ impl Cli {
             Command::Serve(settings) => runtime()?.block_on(serve::run(&settings.into(), &environment)),
             Command::Demo(options) => runtime()?.block_on(demo::run(options)),
             Command::Simulate(options) => runtime()?.block_on(simulate::run(options)),
+            Command::Status(options) => runtime()?.block_on(status::run(options, &environment)),
+            Command::Audit(options) => runtime()?.block_on(audit::run(options, &environment)),
             Command::Budget(options) => runtime()?.block_on(budget::run(options, &environment)),
             Command::Purge(options) => runtime()?.block_on(purge::run(options, &environment)),
             Command::Check(file) => {
@@ -169,6 +177,13 @@ mod tests {
             "preau purge --dataset fr-en-annuaire-education --hard --yes",
             "preau purge --portal sports --family records --count",
             "preau purge --all",
+            "preau status",
+            "preau status --json --admin 127.0.0.1:8081",
+            "preau audit",
+            "preau audit --portal sports",
+            "preau audit --list --json",
+            "preau audit --accept drop-defaults:v2.1:records",
+            "preau audit --accept-all",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
@@ -179,6 +194,7 @@ mod tests {
             "preau simulate --delay -1s",
             "preau unknown",
             "preau purge",
+            "preau audit --list --accept-all",
             "preau purge --all --family records",
             "preau purge --all --count --hard",
         ] {

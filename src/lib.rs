@@ -10,10 +10,11 @@
 //! 5. [`origin`] makes the call, at most once;
 //! 6. [`response`] and [`error`] dress what the client gets.
 //!
-//! Beside them: [`portal`], what is known of a portal beyond HTTP; [`admin`], the operator's listener; [`config`], [`clock`] and
+//! Beside them: [`portal`], what is known of a portal beyond HTTP; [`audit`], which holds that against the portal; [`admin`], the operator's listener; [`config`], [`clock`] and
 //! [`telemetry`]; [`cli`], one subcommand a file; and [`simulator`], the portal in a box that tests and the demo run against.
 
 pub mod admin;
+pub mod audit;
 pub mod budget;
 pub mod cache;
 pub mod cli;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use http::header::ORIGIN;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::refused::{Refused, bad_request, pages};
 use crate::cache::disk::{Mode, Which};
 use crate::exchange::Mirror;
 use crate::portal::{Chosen, Portal};
@@ -74,47 +74,37 @@ pub struct Report {
     calls: u64,
 }
 
-/// What was wrong with the request.
-#[derive(Clone, Debug, Serialize)]
-pub struct Fault {
-    error: String,
-}
-
-type Answer<T> = Result<Json<T>, (StatusCode, Json<Fault>)>;
+type Answer<T> = Result<Json<T>, Refused>;
 
 const ONE_OF: &str = "write one of \"url\", \"dataset\", \"family\" or \"all\": true, and perhaps \"portal\" and \"mode\"";
 
-fn refuse(error: impl Into<String>) -> (StatusCode, Json<Fault>) {
-    (StatusCode::BAD_REQUEST, Json(Fault { error: error.into() }))
-}
-
-/// Purges. The content type must be JSON's, which a page on another origin cannot send without asking first, and nobody answers it. No page at
-/// all may: one whose name was made to lead to this address is of this origin, for its browser.
+/// Purges. No page in a browser may.
 pub(super) async fn purge(State(mirror): State<Arc<Mirror>>, fields: HeaderMap, Json(request): Json<serde_json::Value>) -> Answer<Report> {
-    if fields.contains_key(ORIGIN) {
-        let error = "a purge is for programs, not for pages in a browser".to_owned();
-        return Err((StatusCode::FORBIDDEN, Json(Fault { error })));
-    }
-    let request: Request = serde_json::from_value(request).map_err(|error| refuse(format!("{error}; {ONE_OF}")))?;
+    pages(&fields, "a purge")?;
+    let request: Request = serde_json::from_value(request).map_err(|error| bad_request(format!("{error}; {ONE_OF}")))?;
     let named = match &request.portal {
         None => None,
-        Some(name) => {
-            Some(mirror.portals.iter().find(|portal| portal.name == *name).ok_or_else(|| refuse(format!("no portal is called {name:?}")))?)
-        }
+        Some(name) => Some(
+            mirror
+                .portals
+                .iter()
+                .find(|portal| portal.name == *name)
+                .ok_or_else(|| bad_request(format!("no portal is called {name:?}")))?,
+        ),
     };
     let portal = || Arc::clone(named.or_else(|| mirror.portals.iter().next()).expect("there is at least one portal"));
     let (portal, which) = match (request.url, request.dataset, request.family, request.all) {
-        (Some(url), None, None, false) => url_of(&mirror, named, &url).map_err(refuse)?,
+        (Some(url), None, None, false) => url_of(&mirror, named, &url).map_err(bad_request)?,
         (None, Some(id), None, false) => (portal(), Which::Dataset { portal: portal().name.clone(), id }),
         (None, None, Some(name), false) => {
             if !Family::ALL.iter().any(|family| family.name() == name) {
                 let known: Vec<_> = Family::ALL.iter().map(|family| family.name()).collect();
-                return Err(refuse(format!("no family is called {name:?}; there are {}", known.join(", "))));
+                return Err(bad_request(format!("no family is called {name:?}; there are {}", known.join(", "))));
             }
             (portal(), Which::Family { portal: portal().name.clone(), name })
         }
         (None, None, None, true) => (portal(), Which::All { portal: portal().name.clone() }),
-        _ => return Err(refuse(ONE_OF)),
+        _ => return Err(bad_request(ONE_OF)),
     };
     let purged = mirror.store.purge(which, request.mode.into()).await;
     tracing::info!(portal = portal.name, mode = ?request.mode, entries = purged.entries, bytes = purged.bytes, "purged");

@@ -23,7 +23,7 @@ const ANSWER_LIMIT: usize = 16 << 20;
 ///
 /// If nobody answers at `admin`, or not in time, or not in HTTP.
 pub async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
-    ask(admin, Request::get(path).body(Full::default())?).await
+    ask(admin, Request::get(path).body(Full::default())?, PATIENCE).await
 }
 
 /// The answer to `POST path` with a JSON document.
@@ -32,11 +32,25 @@ pub async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<(StatusCode, B
 ///
 /// As [`get`].
 pub async fn post(admin: SocketAddr, path: &str, document: &serde_json::Value) -> anyhow::Result<(StatusCode, Bytes)> {
-    let body = Full::from(document.to_string());
-    ask(admin, Request::post(path).header(CONTENT_TYPE, "application/json").body(body)?).await
+    post_patiently(admin, path, document, PATIENCE).await
 }
 
-async fn ask(admin: SocketAddr, mut request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
+/// The same for what takes the server some time, at most `patience`.
+///
+/// # Errors
+///
+/// As [`get`].
+pub async fn post_patiently(
+    admin: SocketAddr,
+    path: &str,
+    document: &serde_json::Value,
+    patience: Duration,
+) -> anyhow::Result<(StatusCode, Bytes)> {
+    let body = Full::from(document.to_string());
+    ask(admin, Request::post(path).header(CONTENT_TYPE, "application/json").body(body)?, patience).await
+}
+
+async fn ask(admin: SocketAddr, mut request: Request<Full<Bytes>>, patience: Duration) -> anyhow::Result<(StatusCode, Bytes)> {
     let admin = reachable(admin);
     let asked = async {
         let stream = TcpStream::connect(admin).await?;
@@ -47,9 +61,9 @@ async fn ask(admin: SocketAddr, mut request: Request<Full<Bytes>>) -> anyhow::Re
         let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(anyhow::Error::from_boxed)?.to_bytes();
         Ok::<_, anyhow::Error>((head.status, body))
     };
-    tokio::time::timeout(PATIENCE, asked)
+    tokio::time::timeout(patience, asked)
         .await
-        .with_context(|| format!("no answer in {PATIENCE:?}"))
+        .with_context(|| format!("no answer in {patience:?}"))
         .flatten()
         .with_context(|| format!("no server answers on the admin address {admin}; is `preau serve` running, and with this configuration?"))
 }
