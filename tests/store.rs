@@ -3,6 +3,8 @@
 #[path = "hostile/behind.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod behind;
+#[path = "store/codings.rs"]
+mod codings;
 #[path = "store/conditions.rs"]
 mod conditions;
 #[path = "store/far_end.rs"]

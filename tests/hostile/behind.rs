@@ -15,6 +15,10 @@ use super::roof::settings;
 /// A question that any portal may be asked.
 pub const RECORDS: &str = "/api/explore/v2.1/catalog/datasets/x/records";
 
+/// What a look reads: the dataset of [`RECORDS`], which has not been processed for long and is not again.
+pub const LISTED: &str =
+    r#"[{"dataset_id":"x","data_processed":"2026-01-01T00:00:00+00:00","metadata_processed":"2026-01-01T00:00:00+00:00"}]"#;
+
 /// A server and the raw portal behind it.
 pub struct Behind {
     pub portal: RawPortal,
@@ -74,7 +78,7 @@ impl Behind {
             async move {
                 while let Some(head) = connection.head().await {
                     if is_look(&head) {
-                        connection.say(answer("200 OK", &quota(), "[]")).await;
+                        connection.say(answer("200 OK", &quota(), LISTED)).await;
                     } else {
                         match script(connection, head).await {
                             Some(open) => connection = open,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ::http::Method;
 use bytes::Bytes;
 use preau::clock::Clock;
+use preau::config::Config;
 
 use super::behind::{Behind, RECORDS, answer, json, noon};
 use super::http;
@@ -13,6 +14,11 @@ use super::http;
 const LIFETIME: Duration = Duration::from_secs(600);
 const GOOD: &str = "{\"total_count\": 1, \"results\": [{\"a\": 1}]}";
 const SEARCH: &str = "/api/records/1.0/search?dataset=x&format=jsonp&callback=f";
+
+/// Without looks, lifetimes decide.
+fn by_lifetimes(config: &mut Config) {
+    config.budget.looks_per_day = 0;
+}
 
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -46,7 +52,7 @@ async fn a_good_answer_survives_whatever_cannot_be_right() {
         ("a 101", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".to_vec()),
     ] {
         let clock = Clock::manual(noon());
-        let behind = Behind::telling(|_| {}, clock.clone(), vec![json(GOOD), lie]).await;
+        let behind = Behind::telling(by_lifetimes, clock.clone(), vec![json(GOOD), lie]).await;
         assert_eq!(behind.get(RECORDS).await.body, GOOD);
         clock.advance(LIFETIME + Duration::from_secs(1));
         let mut costs = 1;
@@ -83,7 +89,7 @@ async fn a_large_failure_is_passed_and_its_question_still_collapses() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_was_large_and_is_small_again_is_stored() {
     let clock = Clock::manual(noon());
-    let behind = Behind::telling(|_| {}, clock.clone(), vec![json(&large()), json(GOOD)]).await;
+    let behind = Behind::telling(by_lifetimes, clock.clone(), vec![json(&large()), json(GOOD)]).await;
     for cost in ["1", "0"] {
         let answer = behind.get(RECORDS).await;
         assert_eq!((answer.field("x-preau-cost"), answer.body.len()), (cost, large().len()));

@@ -218,6 +218,7 @@ impl Caller {
             daily_calls: NonZeroU32::new(5000).unwrap(),
             public_url: None,
             rewrite_links: true,
+            may_force: false,
             same_as_anonymous: Vec::new(),
         };
         let clock = Clock::manual("2026-03-02T10:00:00Z".parse().unwrap());
@@ -228,6 +229,8 @@ impl Caller {
             max_concurrent_calls: NonZeroUsize::new(MAX_CONCURRENT_CALLS).unwrap(),
             look_reserve: 0,
             revalidation_reserve: 0,
+            looks_per_day: 300,
+            audits_per_day: 10,
         };
         let budget = Budget::open(dir.path(), &portals, &settings, clock).unwrap();
         Ok(Self { client, budget, _dir: dir })

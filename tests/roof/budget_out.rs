@@ -23,6 +23,10 @@ async fn a_quota_of_fifty_is_spent_to_the_last_call_and_not_one_further() {
     let clock = Clock::manual(NOW.parse::<Timestamp>().expect("a time"));
     let portal = Settings { quota: QUOTA, ..Settings::default() };
     let roof = Roof::build(portal, clock.clone(), |config| {
+        // Lifetimes decide: there is no call left for a look.
+        config.budget.looks_per_day = 0;
+        // Every stale answer is tried, so that each says why it stayed.
+        config.cache.refreshes_per_minute = std::num::NonZeroU32::new(500).expect("many");
         config.budget.look_reserve = 0;
         config.budget.revalidation_reserve = 0;
     })
@@ -87,7 +91,11 @@ fn is_a_refusal(answer: &Answer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reserve_for_looks_is_not_spent_on_questions() {
     let portal = Settings { quota: 100, ..Settings::default() };
-    let roof = Roof::build(portal, Clock::system(), |config| config.budget.look_reserve = 50).await;
+    let roof = Roof::build(portal, Clock::system(), |config| {
+        config.budget.look_reserve = 50;
+        config.budget.revalidation_reserve = 0;
+    })
+    .await;
     let mut clients = tokio::task::JoinSet::new();
     for number in 0..200 {
         let (to, target) = (roof.mirror(), question(number));

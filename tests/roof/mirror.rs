@@ -47,7 +47,7 @@ const FAMILIES: [&str; 36] = [
 ];
 
 /// Fields that are ours to write, and those that speak of one message and not of the answer.
-const OURS: [&str; 18] = [
+const OURS: [&str; 19] = [
     "age",
     "cache-control",
     "cache-status",
@@ -63,6 +63,7 @@ const OURS: [&str; 18] = [
     "accept-ranges",
     "etag",
     "x-preau-cost",
+    "x-preau-dataset-version",
     "x-ratelimit-limit",
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
@@ -224,7 +225,10 @@ async fn a_preflight_is_answered_here() {
     assert!(answer.field("access-control-allow-headers").contains("X-Preau-Key"));
     assert!(answer.field("access-control-allow-methods").contains("GET"));
     let read = roof.get(&format!("{DIRECTORY}/records?limit=1")).await;
-    assert!(read.field("access-control-expose-headers").ends_with("Cache-Status, Content-Range, ETag, X-Preau-Cost"), "{read:?}");
+    assert!(
+        read.field("access-control-expose-headers").ends_with("Cache-Status, Content-Range, ETag, X-Preau-Cost, X-Preau-Dataset-Version"),
+        "{read:?}"
+    );
     assert_eq!(roof.calls().await.received, 2);
 }
 

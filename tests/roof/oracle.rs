@@ -196,7 +196,7 @@ async fn the_canonical_spelling_has_the_bytes_of_every_spelling_that_it_stands_f
                     assert!(asked.body == wrapped, "{path}?{raw} and {target}:\n{:?}\n{:?}", asked.body, wrapped);
                     done.insert(applied);
                     // Without the rule the spelling would have kept a key of its own.
-                    let mut without = RuleSwitches::default();
+                    let without = RuleSwitches::default();
                     without.switch_off(row.action.rule(), row.version, *family);
                     let query = RawQuery::parse(&raw).unwrap_or_else(|fault| panic!("{raw}: {fault}"));
                     if canonicalise(&endpoint, query, &without).is_ok_and(|other| other.query != canonical.query) {

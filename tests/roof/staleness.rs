@@ -1,4 +1,4 @@
-//! Answers that are no longer fresh: served while a fill is slow or fails, labelled, and never over what the portal has withdrawn.
+//! Answers that are no longer fresh, by their lifetime: served while a fill is slow or fails, labelled, and never over what the portal has withdrawn.
 
 use std::time::Duration;
 
@@ -13,7 +13,12 @@ const LIFETIME: Duration = Duration::from_secs(600);
 
 async fn with_a_stale_answer() -> (Roof, Clock, String) {
     let clock = Clock::manual(Timestamp::now());
-    let roof = Roof::build(Settings::default(), clock.clone(), |config| config.cache.patience = Duration::from_millis(100)).await;
+    let roof = Roof::build(Settings::default(), clock.clone(), |config| {
+        config.cache.patience = Duration::from_millis(100);
+        // Without looks, lifetimes decide.
+        config.budget.looks_per_day = 0;
+    })
+    .await;
     let target = format!("{DIRECTORY}/records?limit=3");
     let answer = roof.get(&target).await;
     assert_eq!(answer.cache_status(), "preau; fwd=uri-miss; fwd-status=200; stored");
@@ -87,7 +92,11 @@ async fn a_withdrawn_dataset_is_not_served_stale() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_served_beyond_its_stale_life() {
     let clock = Clock::manual(Timestamp::now());
-    let roof = Roof::build(Settings::default(), clock.clone(), |config| config.cache.stale_if_error = Duration::from_secs(60)).await;
+    let roof = Roof::build(Settings::default(), clock.clone(), |config| {
+        config.cache.stale_if_error = Duration::from_secs(60);
+        config.budget.looks_per_day = 0;
+    })
+    .await;
     let target = format!("{DIRECTORY}/records?limit=3");
     roof.get(&target).await;
     clock.advance(LIFETIME + Duration::from_secs(61));
@@ -107,7 +116,7 @@ async fn errors_of_the_question_are_remembered_for_a_moment_and_those_of_the_por
         assert_eq!(roof.get(&target).await.field("x-preau-cost"), "1");
         let again = roof.get(&target).await;
         assert_eq!((again.status.as_u16(), again.field("x-preau-cost")), (status, "0"));
-        clock.advance(Duration::from_secs(61));
+        clock.advance(Duration::from_secs(5 * 60 + 1));
         let later = roof.get(&target).await;
         assert_eq!((later.status.as_u16(), later.field("x-preau-cost")), (status, "1"));
     }

@@ -235,7 +235,8 @@ async fn more_entries_than_there_may_be_go_through_a_store_that_keeps_those_in_u
     const ENTRIES: u64 = 50;
     let small = Small::start(&format!("disk_entries = {ENTRIES}")).await;
     let mirror = small.server.mirror;
-    let favourites: Vec<MadeUp> = (0..10).map(|n| MadeUp::new(1_000_000 + n, 40_000)).collect();
+    // Too long for the memory store, so that it is the disk that hears of each use.
+    let favourites: Vec<MadeUp> = (0..10).map(|n| MadeUp::new(1_000_000 + n, 300_000)).collect();
     for body in &favourites {
         assert_eq!(ask(mirror, body).await, 1);
     }

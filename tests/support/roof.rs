@@ -101,6 +101,13 @@ impl Roof {
         let answer = http::send(self.portal.addr(), ::http::Method::POST, "/_simulator/faults", &fields, body.into()).await;
         assert!(answer.status.is_success(), "{fault}: {answer:?}");
     }
+
+    /// Ends all faults of the simulator.
+    #[allow(dead_code, reason = "each test binary uses its part")]
+    pub async fn forget_faults(&self) {
+        let answer = http::send(self.portal.addr(), ::http::Method::DELETE, "/_simulator/faults", &[], bytes::Bytes::new()).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+    }
 }
 
 /// Defaults on free ports, with one portal.
