@@ -211,9 +211,9 @@ pub struct Cache {
     /// When it is fetched once more again, after our first sight of the version, if the version moved and the bytes did not. Default 30 min;
     /// zero: it is not.
     pub settle_again: Duration,
-    /// Calls at once, per portal, that renew stale answers. Further askers get the stale answer, labelled `paced`. Default 4.
+    /// Calls at once, of all portals together, that renew stale answers. Further askers get the stale one, labelled `paced`. Default 4.
     pub concurrent_refreshes: NonZeroUsize,
-    /// Calls a minute, per portal, that renew stale answers. Further askers get the stale answer, labelled `paced`. Default 30.
+    /// Calls a minute, of all portals together, that renew stale answers. Further askers get the stale one, labelled `paced`. Default 30.
     pub refreshes_per_minute: NonZeroU32,
     /// Whether clients are told what is left of the freshness (`max-age=123`) instead of `max-age=0`. Default no: what a client or a cache
     /// in front of it keeps by itself outlives a change that we know of.
