@@ -1,15 +1,43 @@
 //! Asks the admin listener of the running server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use bytes::Bytes;
+use clap::Args;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpStream;
+
+use crate::config::{Config, Environment, Overrides};
+
+/// Which server is asked.
+#[derive(Clone, Debug, Args)]
+pub struct Server {
+    /// The configuration file, for the admin address.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The server's admin address.
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<String>,
+}
+
+impl Server {
+    /// Its admin address.
+    ///
+    /// # Errors
+    ///
+    /// Every fault of the configuration.
+    pub fn address(&self, environment: &Environment) -> anyhow::Result<SocketAddr> {
+        let overrides = Overrides { config: self.config.clone(), admin: self.admin.clone(), ..Overrides::default() };
+        Ok(Config::load(&overrides, environment).map_err(anyhow::Error::msg)?.listen.admin)
+    }
+}
 
 /// The server is on this machine or beside it: what takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +59,7 @@ pub async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<(StatusCode, B
 /// # Errors
 ///
 /// As [`get`].
-pub async fn post(admin: SocketAddr, path: &str, document: &serde_json::Value) -> anyhow::Result<(StatusCode, Bytes)> {
+pub async fn post(admin: SocketAddr, path: &str, document: &Value) -> anyhow::Result<(StatusCode, Bytes)> {
     post_patiently(admin, path, document, PATIENCE).await
 }
 
@@ -40,14 +68,22 @@ pub async fn post(admin: SocketAddr, path: &str, document: &serde_json::Value) -
 /// # Errors
 ///
 /// As [`get`].
-pub async fn post_patiently(
-    admin: SocketAddr,
-    path: &str,
-    document: &serde_json::Value,
-    patience: Duration,
-) -> anyhow::Result<(StatusCode, Bytes)> {
+pub async fn post_patiently(admin: SocketAddr, path: &str, document: &Value, patience: Duration) -> anyhow::Result<(StatusCode, Bytes)> {
     let body = Full::from(document.to_string());
     ask(admin, Request::post(path).header(CONTENT_TYPE, "application/json").body(body)?, patience).await
+}
+
+/// What the server says, where it is asked to do something.
+///
+/// # Errors
+///
+/// Why it does not, in its own words.
+pub fn answered((status, answer): (StatusCode, Bytes)) -> anyhow::Result<Value> {
+    let answer: Value = serde_json::from_slice(&answer).with_context(|| format!("the server answered {status}, not in JSON"))?;
+    if !status.is_success() {
+        bail!("{}", answer["error"].as_str().unwrap_or("the server refused"));
+    }
+    Ok(answer)
 }
 
 async fn ask(admin: SocketAddr, mut request: Request<Full<Bytes>>, patience: Duration) -> anyhow::Result<(StatusCode, Bytes)> {

@@ -1,18 +1,14 @@
 //! `preau audit`: a stored answer held against the portal now, and what such audits have found.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use bytes::Bytes;
 use clap::Args;
-use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::admin_client;
-use crate::config::{Config, Environment, Overrides};
+use super::admin_client::{self, Server, answered};
+use crate::config::Environment;
 
 /// An audit makes some calls, one after the other, and each may take its time.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -36,17 +32,12 @@ pub struct Options {
     /// As the server's admin API gives it.
     #[arg(long)]
     json: bool,
-    /// The configuration file, for the admin address.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The server's admin address.
-    #[arg(long, value_name = "ADDR")]
-    admin: Option<String>,
+    #[command(flatten)]
+    server: Server,
 }
 
 pub(super) async fn run(options: Options, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let overrides = Overrides { config: options.config.clone(), admin: options.admin.clone(), ..Overrides::default() };
-    let admin = Config::load(&overrides, environment).map_err(anyhow::Error::msg)?.listen.admin;
+    let admin = options.server.address(environment)?;
     let mut document = json!({});
     if let Some(portal) = &options.portal {
         document["portal"] = json!(portal);
@@ -70,14 +61,6 @@ pub(super) async fn run(options: Options, environment: &Environment) -> anyhow::
     // A script hears of a finding.
     let found = answer["switched_off"].as_array().is_some_and(|switches| !switches.is_empty()) || answer["result"] == "different";
     Ok(if found { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn answered((status, answer): (StatusCode, Bytes)) -> anyhow::Result<Value> {
-    let answer: Value = serde_json::from_slice(&answer).with_context(|| format!("the server answered {status}, not in JSON"))?;
-    if !status.is_success() {
-        bail!("{}", answer["error"].as_str().unwrap_or("the server refused"));
-    }
-    Ok(answer)
 }
 
 fn word(value: &Value) -> &str {

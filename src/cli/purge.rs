@@ -1,14 +1,12 @@
 //! `preau purge`: stored answers made stale, or removed.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::admin_client;
-use crate::config::{Config, Environment, Overrides, size_text};
+use super::admin_client::{self, Server, answered};
+use crate::config::{Environment, size_text};
 
 /// Flags of `preau purge`.
 #[derive(Clone, Debug, Args)]
@@ -38,17 +36,12 @@ pub struct Options {
     /// Remove without being shown the cost first.
     #[arg(long, requires = "hard")]
     yes: bool,
-    /// The configuration file, for the admin address.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The server's admin address.
-    #[arg(long, value_name = "ADDR")]
-    admin: Option<String>,
+    #[command(flatten)]
+    server: Server,
 }
 
 pub(super) async fn run(options: Options, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let overrides = Overrides { config: options.config.clone(), admin: options.admin.clone(), ..Overrides::default() };
-    let config = Config::load(&overrides, environment).map_err(anyhow::Error::msg)?;
+    let admin = options.server.address(environment)?;
     // What is removed must be paid again: that is said before it is done.
     let unconfirmed = options.hard && !options.yes;
     let mode = if options.count || unconfirmed {
@@ -58,11 +51,7 @@ pub(super) async fn run(options: Options, environment: &Environment) -> anyhow::
     } else {
         "soft"
     };
-    let (status, answer) = admin_client::post(config.listen.admin, "/api/v1/purge", &options.document(mode)).await?;
-    let answer: Value = serde_json::from_slice(&answer).with_context(|| format!("the server answered {status}, not in JSON"))?;
-    if !status.is_success() {
-        bail!("{}", answer["error"].as_str().unwrap_or("the server refused"));
-    }
+    let answer = answered(admin_client::post(admin, "/api/v1/purge", &options.document(mode)).await?)?;
     println!("{}", sentence(&answer));
     if unconfirmed {
         println!("nothing was removed yet; add --yes to remove them");

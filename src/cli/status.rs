@@ -1,15 +1,15 @@
 //! `preau status`: how it stands with each portal, as the running server says.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::Value;
 
-use super::{admin_client, audit};
-use crate::config::{Config, Environment, Overrides};
+use super::admin_client::{self, Server};
+use super::audit;
+use crate::config::Environment;
 
 /// Flags of `preau status`.
 #[derive(Clone, Debug, Args)]
@@ -17,18 +17,12 @@ pub struct Options {
     /// As the server's admin API gives it.
     #[arg(long)]
     json: bool,
-    /// The configuration file, for the admin address.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The server's admin address.
-    #[arg(long, value_name = "ADDR")]
-    admin: Option<String>,
+    #[command(flatten)]
+    server: Server,
 }
 
 pub(super) async fn run(options: Options, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let overrides = Overrides { config: options.config, admin: options.admin, ..Overrides::default() };
-    let config = Config::load(&overrides, environment).map_err(anyhow::Error::msg)?;
-    let (status, answer) = admin_client::get(config.listen.admin, "/api/v1/status").await?;
+    let (status, answer) = admin_client::get(options.server.address(environment)?, "/api/v1/status").await?;
     ensure!(status.is_success(), "the server answered {status}");
     if options.json {
         println!("{}", String::from_utf8_lossy(&answer));
