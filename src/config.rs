@@ -3,23 +3,36 @@
 //! `file` reads the text, `environment` and the command line's flags lay their values over it, and `Config::load` checks the whole
 //! once at start and reports every fault of a run together. After that nothing reads settings from anywhere else.
 
+mod accounts;
+mod entry;
 mod environment;
 mod faults;
 mod file;
+mod keys;
 mod layers;
+mod networks;
 mod portals;
+mod secrets;
 mod sections;
+mod shares;
+mod teams;
 mod values;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
+
+use crate::team::Class;
 
 pub use environment::Environment;
 pub use faults::{Fault, Faults, Place};
+pub use keys::{KeyHash, PREFIX as KEY_PREFIX};
+pub use teams::named as team_name;
 pub use values::size_text;
 
 use layers::Layers;
@@ -71,13 +84,20 @@ impl Config {
 
 /// Asks for every setting there is.
 fn read(layers: &mut Layers<'_>) -> Config {
+    let portals = portals::read(layers);
+    let accounts = accounts::read(layers, &portals);
+    let budget = sections::budget(layers);
+    let teams = teams::read(layers, &portals, &accounts);
+    shares::check(&teams, &portals.in_force, &budget, layers);
     Config {
         listen: sections::listen(layers),
         data: sections::data(layers),
-        portals: portals::read(layers),
+        portals: portals.in_force,
         origin: sections::origin(layers),
         cache: sections::cache(layers),
-        budget: sections::budget(layers),
+        budget,
+        teams: teams.into_iter().map(|listed| listed.team).collect(),
+        accounts: accounts.read,
         telemetry: sections::telemetry(layers),
     }
 }
@@ -97,6 +117,11 @@ pub struct Config {
     pub cache: Cache,
     /// The daily budget of outbound calls.
     pub budget: Budget,
+    /// The teams that share it. The first two are [`TeamId::DEFAULT`](crate::team::TeamId::DEFAULT) and
+    /// [`TeamId::BROWSER`](crate::team::TeamId::BROWSER), whether the file names them or not.
+    pub teams: Vec<Team>,
+    /// The organisation's own accounts at portals, beside the anonymous one.
+    pub accounts: Vec<Account>,
     /// Logs.
     pub telemetry: Telemetry,
 }
@@ -124,6 +149,11 @@ pub struct Listen {
     /// The address by which clients know the mirror, for links in answers; of several portals, each is found there under its name. Default
     /// none: the address that each client used.
     pub public_url: Option<Url>,
+    /// Networks of proxies in front of the mirror whose `Forwarded` and `X-Forwarded-For` are believed. Default none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins whose pages may spend the budget of the team that their reader's network belongs to: `https://portail.intra.example`. Default
+    /// none: what pages of other origins ask is paid by the team `browser`.
+    pub allowed_origins: Vec<String>,
 }
 
 /// `[[portal]]`
@@ -148,6 +178,70 @@ pub struct Portal {
     /// Portal keys that unlock nothing an anonymous caller does not get (a public read key in a web page): dropped before the call.
     /// Default none.
     pub same_as_anonymous: Vec<Secret>,
+    /// What becomes of other keys of the portal that clients send. Default `pass`.
+    pub client_keys: ClientKeys,
+}
+
+/// What becomes of a credential of the portal that a client sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientKeys {
+    /// It is passed on: the call is made with its rights, on its account, and the answer is kept apart.
+    #[default]
+    Pass,
+    /// It is taken off, and the question asked as by anybody.
+    Strip,
+    /// The request is refused.
+    Refuse,
+}
+
+/// `[[team]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Team {
+    /// Its name: `[a-z0-9-]{1,32}`.
+    pub name: String,
+    /// Hashes of the keys that its clients carry, as `preau key new` prints them. Default none.
+    pub keys: Vec<KeyHash>,
+    /// Networks whose clients belong to it without a key. Of several that hold an address, the narrowest counts. Default none.
+    pub networks: Vec<IpNet>,
+    /// Calls of each day that no other team takes from it, until they are released (`release`). Default 0.
+    pub guaranteed: PerPortal,
+    /// Calls of each day that it never exceeds. Default none; of the team `browser`, 100.
+    pub ceiling: PerPortal,
+    /// How it spends. Default `interactive`.
+    pub class: Class,
+    /// Whether its clients may force calls by what their requests say, at every portal. Default no.
+    pub may_force: bool,
+    /// The accounts, by name, that it may use where the anonymous one refuses it. Default none.
+    pub overflow: Vec<String>,
+}
+
+/// A number of calls, of every portal's day or of that of one named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PerPortal {
+    /// Of each portal that is not named below.
+    pub each: Option<u32>,
+    /// By portal.
+    pub named: BTreeMap<String, u32>,
+}
+
+impl PerPortal {
+    /// That of one portal.
+    pub fn of(&self, portal: &str) -> Option<u32> {
+        self.named.get(portal).copied().or(self.each)
+    }
+}
+
+/// `[[account]]`: a key of the organisation's own at a portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its name, by which teams refer to it.
+    pub name: String,
+    /// The portal whose key it is. Default: the only one.
+    pub portal: String,
+    /// The key, from `key_file`.
+    pub key: Secret,
+    /// Calls a day that are assumed until the portal states the key's own limit. Default 5000.
+    pub daily_calls: NonZeroU32,
 }
 
 /// `[origin]`
@@ -262,6 +356,24 @@ pub struct Budget {
     pub looks_per_day: u32,
     /// Calls of each day, out of `revalidation_reserve`, by which stored answers are compared with the portal's. Default 10; zero: none.
     pub audits_per_day: u32,
+    /// From this time of day (UTC) guarantees are released: they fall linearly to nothing at 23:30. As time since midnight. Default 17:00.
+    pub release: Duration,
+    /// Questions that wait for a call at once, per portal; further ones are refused. Default 256.
+    pub max_waiting: NonZeroUsize,
+    /// Shortest time between the beginnings of two calls to one portal. Default none.
+    pub min_gap: Duration,
+    /// Calls a second that one client may set off, and in a burst before that counts. Default 10; zero: no limit.
+    pub misses_per_second: u32,
+    /// See [`misses_per_second`](Self::misses_per_second). Default 100.
+    pub misses_burst: NonZeroU32,
+    /// Whether answers carry `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers). Default yes.
+    pub rate_limit_fields: bool,
+    /// Whom clients are told to ask when they are refused: an address or a name. Default none.
+    pub contact: Option<String>,
+    /// Days for which it is kept who spent what. Default 30; zero: it is not.
+    pub history_days: u32,
+    /// Where warnings are sent, by POST, when half, four fifths and 95 % of a day are spent; from `webhook_file`. Default none.
+    pub webhook: Option<Secret>,
 }
 
 impl Budget {

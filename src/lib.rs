@@ -10,7 +10,7 @@
 //! 5. [`origin`] makes the call, at most once;
 //! 6. [`response`] and [`error`] dress what the client gets.
 //!
-//! Beside them: [`portal`], what is known of a portal beyond HTTP; [`audit`], which holds that against the portal; [`admin`], the operator's listener; [`config`], [`clock`] and
+//! Beside them: [`portal`], what is known of a portal beyond HTTP; [`audit`], which holds that against the portal; [`history`], who spent what; [`admin`], the operator's listener; [`team`], [`config`], [`clock`] and
 //! [`telemetry`]; [`cli`], one subcommand a file; and [`simulator`], the portal in a box that tests and the demo run against.
 
 pub mod admin;
@@ -22,10 +22,12 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod exchange;
+pub mod history;
 pub mod origin;
 pub mod portal;
 pub mod request;
 pub mod response;
 pub mod server;
 pub mod simulator;
+pub mod team;
 pub mod telemetry;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::entry::Entry;
 use super::faults::{Fault, Place};
 use super::values::Value;
 
@@ -17,6 +18,9 @@ pub(super) struct Found {
     pub place: Place,
 }
 
+/// The arrays of tables that a file may have: `[[portal]]` and so on.
+pub(super) const LISTS: [&str; 3] = ["portal", "team", "account"];
+
 /// What one file says.
 #[derive(Debug, Default)]
 pub(super) struct File {
@@ -24,17 +28,10 @@ pub(super) struct File {
     pub keys: BTreeMap<String, Found>,
     /// Tables, empty ones too, by name.
     pub tables: BTreeMap<String, Place>,
-    /// `[[portal]]`, in order; `None` if the file says nothing of portals.
-    pub portals: Option<Vec<PortalTable>>,
+    /// The entries of each of [`LISTS`] that the file has, in order.
+    pub lists: BTreeMap<&'static str, Vec<Entry>>,
     /// What could not be read.
     pub faults: Vec<Fault>,
-}
-
-/// One `[[portal]]`.
-#[derive(Debug)]
-pub(super) struct PortalTable {
-    pub place: Place,
-    pub keys: BTreeMap<String, Found>,
 }
 
 impl File {
@@ -60,8 +57,8 @@ impl File {
         let broken: Vec<Place> = errors.iter().map(|error| lines.place(error.span().map_or(0, |span| span.start))).collect();
         // What recovery made of a broken line was not written by anybody.
         file.keys.retain(|_, found| !broken.contains(&found.place));
-        for portal in file.portals.iter_mut().flatten() {
-            portal.keys.retain(|_, found| !broken.contains(&found.place));
+        for entry in file.lists.values_mut().flatten() {
+            entry.keys.retain(|_, found| !broken.contains(&found.place));
         }
         for (error, place) in errors.iter().zip(broken) {
             let (wrong, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
@@ -83,25 +80,26 @@ impl File {
         for (name, value) in table {
             let key = if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
             let place = lines.place(name.span().start);
-            match value.get_ref() {
-                DeValue::Array(items) if key == "portal" => {
-                    let portals = items.iter().filter_map(|item| {
+            let list = LISTS.into_iter().find(|list| *list == key);
+            match (value.get_ref(), list) {
+                (DeValue::Array(items), Some(list)) => {
+                    let entries = items.iter().filter_map(|item| {
                         let place = lines.place(item.span().start);
                         if let DeValue::Table(table) = item.get_ref() {
-                            return Some(PortalTable { place, keys: portal_keys(table, lines) });
+                            return Some(Entry { list, place, keys: keys_of(table, lines) });
                         }
-                        self.faults.push(portal_shape(place));
+                        self.faults.push(list_shape(list, place));
                         None
                     });
-                    self.portals = Some(portals.collect());
+                    self.lists.insert(list, entries.collect());
                     self.tables.insert(key, place);
                 }
-                _ if key == "portal" => self.faults.push(portal_shape(place)),
-                DeValue::Table(inner) => {
+                (_, Some(list)) => self.faults.push(list_shape(list, place)),
+                (DeValue::Table(inner), None) => {
                     self.tables.insert(key.clone(), place);
                     self.take(inner, &key, lines);
                 }
-                other => {
+                (other, None) => {
                     self.keys.insert(key, Found { value: value_of(other), place });
                 }
             }
@@ -109,16 +107,12 @@ impl File {
     }
 }
 
-fn portal_shape(place: Place) -> Fault {
-    Fault {
-        place,
-        key: "portal".to_owned(),
-        wrong: "this is not a list of tables".to_owned(),
-        right: "write one [[portal]] with `name` and `url` under it per portal".to_owned(),
-    }
+fn list_shape(list: &str, place: Place) -> Fault {
+    let right = format!("write [[{list}]] and its keys under it, once for each");
+    Fault { place, key: list.to_owned(), wrong: "this is not a list of tables".to_owned(), right }
 }
 
-fn portal_keys(table: &DeTable<'_>, lines: &Lines) -> BTreeMap<String, Found> {
+fn keys_of(table: &DeTable<'_>, lines: &Lines) -> BTreeMap<String, Found> {
     table
         .iter()
         .map(|(name, value)| {
@@ -135,6 +129,9 @@ fn value_of(value: &DeValue<'_>) -> Value {
         DeValue::Integer(number) => Value::Integer(i128::from_str_radix(number.as_str(), number.radix()).unwrap_or(i128::MAX)),
         DeValue::Boolean(on) => Value::Switch(*on),
         DeValue::Array(items) => Value::List(items.iter().map(|item| value_of(item.get_ref())).collect()),
+        DeValue::Table(table) => {
+            Value::Table(table.iter().map(|(name, value)| (name.get_ref().to_string(), value_of(value.get_ref()))).collect())
+        }
         other => Value::Other(other.type_str()),
     }
 }
@@ -176,7 +173,7 @@ mod tests {
         assert_eq!(file.keys["data"].place, line(1));
         assert_eq!((&file.keys["cache.memory_bytes"].value, &file.keys["cache.memory_bytes"].place), (&Value::Integer(16), &line(4)));
         assert_eq!(file.keys["cache.lifetimes.records"].place, line(5));
-        let portals = file.portals.unwrap();
+        let portals = &file.lists["portal"];
         assert_eq!(portals.len(), 2);
         assert_eq!(portals[0].keys["name"].place, line(7));
         assert_eq!(portals[1].place, line(8));
@@ -194,11 +191,22 @@ mod tests {
     }
 
     #[test]
-    fn portals_are_a_list_of_tables() {
-        for text in ["[portal]\nname = \"a\"", "portal = \"a\"", "portal = [1]"] {
+    fn portals_teams_and_accounts_are_lists_of_tables() {
+        for list in LISTS {
+            for text in [format!("[{list}]\nname = \"a\""), format!("{list} = \"a\""), format!("{list} = [1]")] {
+                let file = parse(&text);
+                assert_eq!(file.faults.len(), 1, "{text}");
+                assert_eq!((file.faults[0].place.clone(), file.faults[0].key.as_str()), (line(1), list));
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_inside_an_entry_is_a_value_however_it_is_written() {
+        for text in ["[[team]]\nguaranteed = { a = 1 }", "[[team]]\nguaranteed.a = 1", "[[team]]\n[team.guaranteed]\na = 1"] {
             let file = parse(text);
-            assert_eq!(file.faults.len(), 1, "{text}");
-            assert_eq!((file.faults[0].place.clone(), file.faults[0].key.as_str()), (line(1), "portal"));
+            let value = &file.lists["team"][0].keys["guaranteed"].value;
+            assert_eq!(value, &Value::Table([("a".to_owned(), Value::Integer(1))].into()), "{text}");
         }
     }
 }

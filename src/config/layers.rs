@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::entry::Entry;
 use super::environment::{Environment, is_service_link};
 use super::faults::{Fault, Faults, Mistake, Place};
-use super::file::{File, Found, PortalTable};
+use super::file::{File, Found, LISTS};
 use super::values::Value;
 use super::{Overrides, values};
 
@@ -17,6 +18,9 @@ use super::{Overrides, values};
 const RENAMED: &[(&str, &str)] = &[
     // Not renamed, but often tried: secrets are read from files alone.
     ("portal.same_as_anonymous", "portal.same_as_anonymous_file, the path of a file with one key a line"),
+    ("account.key", "account.key_file, the path of a file with the key"),
+    ("team.key", "team.keys, the list of hashes that `preau key new` prints"),
+    ("budget.webhook", "budget.webhook_file, the path of a file with the address"),
 ];
 
 /// Settings whose flag and variable have a short name: key, flag, variable.
@@ -121,16 +125,16 @@ impl<'a> Layers<'a> {
         self.file.tables.get(table).cloned().unwrap_or(Place::Default)
     }
 
-    /// The file's portals, if it has any; and whether an absence in them was meant.
-    pub fn take_portals(&mut self) -> (Option<Vec<PortalTable>>, bool) {
-        (self.file.portals.take(), self.file.is_whole())
+    /// The file's entries of a list, if it has that; and whether an absence in them was meant.
+    pub fn take_list(&mut self, list: &str) -> (Option<Vec<Entry>>, bool) {
+        (self.file.lists.remove(list), self.file.is_whole())
     }
 
-    /// Refuses what is left of `keys`, a portal's table.
-    pub fn refuse_rest(&mut self, keys: BTreeMap<String, Found>, known: &[&str]) {
+    /// Refuses what is left of `keys`, an entry of a list.
+    pub fn refuse_rest(&mut self, list: &str, keys: BTreeMap<String, Found>, known: &[&str]) {
         for (key, found) in keys {
-            let full = format!("portal.{key}");
-            let mistake = renamed(&full).unwrap_or_else(|| unknown(&key, known, "portal"));
+            let full = format!("{list}.{key}");
+            let mistake = renamed(&full).unwrap_or_else(|| unknown(&key, known, list));
             self.fault(found.place, &full, mistake);
         }
     }
@@ -138,7 +142,7 @@ impl<'a> Layers<'a> {
     /// Refuses what nobody asked for, and gives the verdict on everything.
     pub fn finish(mut self) -> Result<(), Faults> {
         let known: Vec<&str> = self.known.iter().copied().collect();
-        let tables: BTreeSet<&str> = known.iter().flat_map(|key| prefixes(key)).chain(["portal"]).collect();
+        let tables: BTreeSet<&str> = known.iter().flat_map(|key| prefixes(key)).chain(LISTS).collect();
         for (table, place) in std::mem::take(&mut self.file.tables) {
             let outer_is_unknown = prefixes(&table).any(|outer| !tables.contains(outer));
             if tables.contains(table.as_str()) || outer_is_unknown {

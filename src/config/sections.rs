@@ -11,8 +11,13 @@ use std::time::Duration;
 use super::environment::is_root;
 use super::faults::{Mistake, Place};
 use super::layers::Layers;
-use super::values::{address, contact, count, duration, log_filter, log_format, positive_duration, public_url, size, size_text, switch};
-use super::{Budget, Cache, Config, Lifetimes, Listen, LogFormat, Origin, Telemetry};
+use super::networks::{NETWORKS, ORIGINS, network_of_proxies, origin_of_pages};
+use super::secrets::{self, Named};
+use super::values::{
+    address, contact, count, duration, line, list, log_filter, log_format, positive_duration, public_url, size, size_text, switch, text,
+    time_of_day,
+};
+use super::{Budget, Cache, Config, Lifetimes, Listen, LogFormat, Origin, Secret, Telemetry};
 // Whether a file of authorities or a proxy variable can be used is asked of what will use it, so that the answers cannot differ.
 use crate::origin::{ProxyFault, authorities, proxy_for};
 
@@ -22,6 +27,8 @@ const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
 /// hyper panics below this size of its read buffer.
 const SMALLEST_HEAD: u64 = 8 * KIB;
+/// When guarantees are all released.
+const GUARANTEES_END: &str = "23:30";
 /// The `http` crate holds offsets into a target in 16 bits.
 const LONGEST_TARGET: u64 = 65_534;
 
@@ -55,6 +62,8 @@ pub(super) fn listen(layers: &mut Layers<'_>) -> Listen {
         max_target_bytes: bytes(layers.read_or("listen.max_target_bytes", size(256..=LONGEST_TARGET), 16 * KIB)),
         shutdown_deadline: layers.read_or("listen.shutdown_deadline", duration, seconds(30)),
         public_url: layers.read("listen.public_url", public_url),
+        trusted_proxies: layers.read_or("listen.trusted_proxies", list(network_of_proxies, NETWORKS), Vec::new()),
+        allowed_origins: layers.read_or("listen.allowed_origins", list(origin_of_pages, ORIGINS), Vec::new()),
     }
 }
 
@@ -141,7 +150,24 @@ pub(super) fn budget(layers: &mut Layers<'_>) -> Budget {
         // One each five minutes, and a dozen that failed.
         looks_per_day: layers.read_or("budget.looks_per_day", count(0..=u32::MAX), 300),
         audits_per_day: layers.read_or("budget.audits_per_day", count(0..=u32::MAX), 10),
+        // Offices are closing, and what is left is of use to the night's batches alone.
+        release: layers.read_or("budget.release", time_of_day(GUARANTEES_END), hours(17)),
+        max_waiting: nonzero(layers.read_or("budget.max_waiting", count(1..=100_000), 256).into()),
+        min_gap: layers.read_or("budget.min_gap", duration, Duration::ZERO),
+        misses_per_second: layers.read_or("budget.misses_per_second", count(0..=u32::MAX), 10),
+        misses_burst: NonZeroU32::new(layers.read_or("budget.misses_burst", count(1..=u32::MAX), 100)).unwrap_or(NonZeroU32::MIN),
+        rate_limit_fields: layers.read_or("budget.rate_limit_fields", switch, true),
+        contact: layers.read("budget.contact", line),
+        history_days: layers.read_or("budget.history_days", count(0..=3660), 30),
+        webhook: webhook(layers),
     }
+}
+
+fn webhook(layers: &mut Layers<'_>) -> Option<Secret> {
+    const KEY: &str = "budget.webhook_file";
+    let path = layers.read(KEY, text)?;
+    let place = layers.place(KEY);
+    secrets::address(Named { key: KEY, path: &path, place: &place }, layers)
 }
 
 pub(super) fn telemetry(layers: &mut Layers<'_>) -> Telemetry {

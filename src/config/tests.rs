@@ -4,6 +4,8 @@ use std::path::Path;
 
 use super::*;
 
+mod sharing;
+
 const NOTHING: [(&str, &str); 1] = [("HOME", "/home/ada")];
 
 /// Loads `text` from a file of its own, with `variables`; `NOTHING` stands for a user's bare environment.
@@ -27,7 +29,7 @@ fn every_key() -> Vec<&'static str> {
     let environment = NOTHING.into_iter().collect();
     let mut layers = Layers::gather(&Overrides::default(), &environment);
     read(&mut layers);
-    layers.known().chain(portals::KEYS.iter().copied()).collect()
+    layers.known().chain([portals::KEYS, teams::KEYS, accounts::KEYS].concat()).collect()
 }
 
 fn faults(text: &str) -> Vec<String> {

@@ -3,18 +3,21 @@
 //! Each parser says what is wrong with the value and what would be right; where the value stands and how its key is called is the
 //! caller's to add.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use jiff::civil::Time;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::LogFormat;
 use super::faults::Mistake;
+use super::{ClientKeys, LogFormat, PerPortal};
 // Whether links can begin with an address is asked of what writes them.
 use crate::portal::links::Base;
+use crate::team::Class;
 
 /// Longer times are slips of the pen, and short enough that no sum of them leaves the range of an instant.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -32,12 +35,14 @@ pub(super) enum Value {
     Switch(bool),
     /// A TOML array.
     List(Vec<Value>),
+    /// A TOML table that is a value: `{ education = 500 }`.
+    Table(BTreeMap<String, Value>),
     /// Anything else, by the name of its type.
     Other(&'static str),
 }
 
 impl Value {
-    fn text(&self) -> Option<&str> {
+    pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::Plain(text) => Some(text.trim()),
             _ => None,
@@ -53,12 +58,13 @@ impl Value {
     }
 
     /// The value as an error message repeats it.
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         match self {
             Self::Text(text) | Self::Plain(text) => shown(text),
             Self::Integer(number) => number.to_string(),
             Self::Switch(on) => on.to_string(),
             Self::List(_) => "a list".to_owned(),
+            Self::Table(_) => "a table".to_owned(),
             Self::Other(kind) => (*kind).to_owned(),
         }
     }
@@ -73,7 +79,7 @@ pub(super) fn shown(text: &str) -> String {
     }
 }
 
-fn expected_text(value: &Value) -> Result<&str, Mistake> {
+pub(super) fn expected_text(value: &Value) -> Result<&str, Mistake> {
     match value.text() {
         Some("") => Err(Mistake::new("the text is empty", "give a value, or leave the key out for its default")),
         Some(text) => Ok(text),
@@ -227,17 +233,116 @@ pub(super) fn contact(value: &Value) -> Result<String, Mistake> {
 
 /// A portal's name.
 pub(super) fn portal_name(value: &Value) -> Result<String, Mistake> {
+    let name = name_of("portal", "education", value)?;
+    // With several portals the name is the first segment of a path; these two are the portal's own.
+    if ["api", "explore"].contains(&name.as_str()) {
+        return Err(Mistake::new(format!("{} is the first segment of the portal's own paths", value.shown()), "choose another name"));
+    }
+    Ok(name)
+}
+
+/// A team's name.
+pub(super) fn team_name(value: &Value) -> Result<String, Mistake> {
+    name_of("team", "carte-scolaire", value)
+}
+
+/// An account's name. That of everybody's account is taken.
+pub(super) fn account_name(value: &Value) -> Result<String, Mistake> {
+    let name = name_of("account", "ministry", value)?;
+    if name == "anonymous" {
+        return Err(Mistake::new("\"anonymous\" is the account of calls without a key", "choose another name"));
+    }
+    Ok(name)
+}
+
+fn name_of(whose: &str, example: &str, value: &Value) -> Result<String, Mistake> {
     let text = expected_text(value)?;
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if text.len() > 32 || !text.bytes().all(allowed) {
         return Err(Mistake::new(
-            format!("{} is not a portal's name", value.shown()),
-            "write 1 to 32 lower-case letters, digits and hyphens, such as \"education\"",
+            format!("{} is not {} {whose}'s name", value.shown(), if whose == "account" { "an" } else { "a" }),
+            format!("write 1 to 32 lower-case letters, digits and hyphens, such as {example:?}"),
         ));
     }
-    // With several portals the name is the first segment of a path; these two are the portal's own.
-    if ["api", "explore"].contains(&text) {
-        return Err(Mistake::new(format!("{} is the first segment of the portal's own paths", value.shown()), "choose another name"));
+    Ok(text.to_owned())
+}
+
+/// A list, each of whose elements `element` reads. In a variable there are commas between them.
+pub(super) fn list<T>(element: impl Fn(&Value) -> Result<T, Mistake>, right: &'static str) -> impl Fn(&Value) -> Result<Vec<T>, Mistake> {
+    move |value| match value {
+        Value::List(elements) => elements.iter().map(&element).collect(),
+        Value::Plain(text) => {
+            let elements = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+            elements.map(|text| element(&Value::Plain(text.to_owned()))).collect()
+        }
+        other => Err(Mistake::new(format!("{} is not a list", other.shown()), right)),
+    }
+}
+
+/// A number of calls: of every portal's day, or by portal.
+pub(super) fn per_portal(value: &Value) -> Result<PerPortal, Mistake> {
+    let calls = count(0..=u32::MAX);
+    match value {
+        Value::Table(named) => {
+            let of_one = |(name, value): (&String, &Value)| match calls(value) {
+                Ok(calls) => Ok((name.clone(), calls)),
+                Err(mistake) => Err(Mistake { wrong: format!("of {name}, {}", mistake.wrong), ..mistake }),
+            };
+            Ok(PerPortal { each: None, named: named.iter().map(of_one).collect::<Result<_, _>>()? })
+        }
+        value => {
+            let each = calls(value).map_err(|mistake| {
+                let right = "write a whole number for every portal, or one for each, such as { education = 500, sports = 20 }";
+                Mistake { right: right.to_owned(), ..mistake }
+            })?;
+            Ok(PerPortal { each: Some(each), named: BTreeMap::new() })
+        }
+    }
+}
+
+/// How a team spends.
+pub(super) fn class(value: &Value) -> Result<Class, Mistake> {
+    match expected_text(value)? {
+        "interactive" => Ok(Class::Interactive),
+        "batch" => Ok(Class::Batch),
+        _ => Err(Mistake::new(format!("{} is not a class", value.shown()), "write \"interactive\" or \"batch\"")),
+    }
+}
+
+/// What becomes of clients' own keys of the portal.
+pub(super) fn client_keys(value: &Value) -> Result<ClientKeys, Mistake> {
+    match expected_text(value)? {
+        "pass" => Ok(ClientKeys::Pass),
+        "strip" => Ok(ClientKeys::Strip),
+        "refuse" => Ok(ClientKeys::Refuse),
+        _ => Err(Mistake::new(format!("{} says not what becomes of a key", value.shown()), "write \"pass\", \"strip\" or \"refuse\"")),
+    }
+}
+
+/// A time of day before `end`, both as hours and minutes since midnight.
+pub(super) fn time_of_day(end: &'static str) -> impl Fn(&Value) -> Result<Duration, Mistake> {
+    move |value| {
+        let right = || format!("write hours and minutes (UTC) before {end}, such as \"17:00\"");
+        let mistake = |what: &str| Mistake::new(format!("{} {what}", value.shown()), right());
+        let text = expected_text(value).map_err(|mistake| Mistake { right: right(), ..mistake })?;
+        let time: Time = match text.len() {
+            5 => Time::strptime("%H:%M", text).map_err(|_| mistake("is not a time of day"))?,
+            _ => return Err(mistake("is not a time of day")),
+        };
+        if text >= end {
+            return Err(mistake("is too late"));
+        }
+        Ok(Duration::from_secs(u64::from(time.hour().unsigned_abs()) * 3600 + u64::from(time.minute().unsigned_abs()) * 60))
+    }
+}
+
+/// What people are told in one line: printable, and short enough to be read.
+pub(super) fn line(value: &Value) -> Result<String, Mistake> {
+    const LONGEST: usize = 200;
+    let text = expected_text(value)?;
+    if text.chars().count() > LONGEST || text.chars().any(char::is_control) {
+        let right = format!("write at most {LONGEST} characters on one line");
+        return Err(Mistake::new(format!("{} is no short line", value.shown()), right));
     }
     Ok(text.to_owned())
 }
@@ -305,110 +410,4 @@ pub(super) fn hosts(value: &Value) -> Result<Vec<String>, Mistake> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(text: &str) -> Value {
-        Value::Text(text.to_owned())
-    }
-
-    #[test]
-    fn durations_are_read_with_their_units() {
-        let read = |text: &str| duration(&written(text)).unwrap();
-        assert_eq!(read("500ms"), Duration::from_millis(500));
-        assert_eq!(read("10 min"), Duration::from_secs(600));
-        assert_eq!(read("1h 30m"), Duration::from_secs(5400));
-        assert_eq!(read("7 days"), Duration::from_secs(7 * 24 * 3600));
-        assert_eq!(read("PT5S"), Duration::from_secs(5));
-        assert_eq!(read("0 s"), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_duration_needs_a_unit_a_fixed_length_and_a_sign_that_is_not_minus() {
-        for (value, wrong) in [
-            (Value::Integer(10), "10 has no unit"),
-            (written("10"), "\"10\" has no unit"),
-            (written("ten minutes"), "\"ten minutes\" is not a duration"),
-            (written("1 month"), "\"1 month\" is not a duration"),
-            (written("-5 s"), "\"-5 s\" is negative"),
-            (written("5 s ago"), "\"5 s ago\" is negative"),
-            (written("9000 days"), "\"9000 days\" is too long"),
-            (written(""), "the text is empty"),
-            (Value::Other("boolean"), "boolean is not a text"),
-        ] {
-            assert_eq!(duration(&value).unwrap_err().wrong, wrong);
-        }
-        assert!(positive_duration(&written("0 s")).is_err());
-    }
-
-    #[test]
-    fn sizes_are_read_in_both_families_of_units() {
-        let read = |value: Value| size(0..=u64::MAX)(&value).unwrap();
-        assert_eq!(read(Value::Integer(42)), 42);
-        assert_eq!(read(written("256 KiB")), 256 << 10);
-        assert_eq!(read(written("64MB")), 64_000_000);
-        assert_eq!(read(written("1.5 gib")), 3 << 29);
-        assert_eq!(read(Value::Plain("65_536".to_owned())), 65536);
-        for garbage in ["lots", "12 KB/s", "-1", "1.2.3 MB", "99999999 TiB", "1.0000000001 MB", "."] {
-            assert!(size(0..=u64::MAX)(&written(garbage)).is_err(), "{garbage}");
-        }
-        let refused = size(8192..=65536)(&written("1 GiB")).unwrap_err();
-        assert_eq!((refused.wrong.as_str(), refused.right.as_str()), ("1 GiB is out of range", "write a size from 8 KiB to 64 KiB"));
-    }
-
-    #[test]
-    fn a_quoted_number_in_the_file_is_not_a_number_and_in_the_environment_is() {
-        assert!(count(1..=9)(&written("3")).is_err());
-        assert_eq!(count(1..=9)(&Value::Plain("3".to_owned())).unwrap(), 3);
-        assert!(count(1..=9)(&Value::Integer(10)).is_err());
-        assert!(count(1..=9)(&Value::Integer(-1)).is_err());
-    }
-
-    #[test]
-    fn a_switch_is_a_word_in_a_variable_and_a_boolean_in_the_file() {
-        let plain = |text: &str| Value::Plain(text.to_owned());
-        assert_eq!((switch(&plain(" true ")).unwrap(), switch(&plain("false")).unwrap()), (true, false));
-        assert!(switch(&Value::Switch(true)).unwrap());
-        for refused in [written("true"), plain("yes"), plain("TRUE"), Value::Integer(1)] {
-            assert!(switch(&refused).is_err(), "{refused:?}");
-        }
-    }
-
-    #[test]
-    fn a_port_alone_is_told_how_to_become_an_address() {
-        assert!(address(&written(":8080")).unwrap_err().right.contains("\"0.0.0.0:8080\""));
-        assert!(address(&written("localhost:80")).is_err());
-        assert_eq!(address(&written("[::1]:0")).unwrap(), "[::1]:0".parse().unwrap());
-    }
-
-    #[test]
-    fn an_origin_is_scheme_host_and_port_and_a_password_is_not_repeated() {
-        assert!(origin(&written("https://data.education.gouv.fr")).is_ok());
-        assert!(origin(&written("http://127.0.0.1:8080/")).is_ok());
-        for bad in
-            ["data.education.gouv.fr", "ftp://a.fr", "https://a.fr/api", "https://a.fr/?x", "https://a.fr#x", "https://", "http://a:0"]
-        {
-            assert!(origin(&written(bad)).is_err(), "{bad}");
-        }
-        let refused = origin(&written("https://me:hunter2@a.fr")).unwrap_err();
-        assert_eq!(refused.wrong, "the URL has a user name or password");
-    }
-
-    #[test]
-    fn host_names_lose_case_and_final_dot_and_may_not_have_a_port() {
-        let list = |name: &str| Value::List(vec![written(name)]);
-        assert_eq!(hosts(&list("OpenData.Intra.")).unwrap(), ["opendata.intra"]);
-        assert!(hosts(&list("a.fr:80")).is_err());
-        assert!(hosts(&list("http://a.fr")).is_err());
-        assert!(hosts(&written("a.fr")).is_err());
-    }
-
-    #[test]
-    fn a_contact_fits_into_a_user_agent() {
-        assert!(contact(&written("data@example.org")).is_ok());
-        assert!(contact(&written("https://example.org/contact")).is_ok());
-        for bad in ["bob", "@", "a@b.fr (me)", "é@b.fr", "a@b.fr\r\nx: y"] {
-            assert!(contact(&written(bad)).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;
