@@ -10,6 +10,7 @@
 //! is decided elsewhere.
 
 pub mod accept_encoding;
+pub mod client;
 pub mod credential;
 pub mod directives;
 pub mod endpoint;

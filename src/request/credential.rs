@@ -9,6 +9,7 @@
 //! (`X-Preau-Key`, Basic) are not the portal's: [`own_key`] says that there is one.
 
 mod fingerprint;
+mod own;
 mod redaction;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::config::Secret;
 use super::query::RawQuery;
 
 pub use fingerprint::Fingerprint;
+pub use own::is_own_key_in;
 pub use redaction::redacted;
 
 /// The parameter, in a query or a form, in which the portal takes a key.
@@ -80,6 +82,15 @@ pub enum CredentialFault {
 }
 
 impl Credential {
+    /// That of a key that is known to be one of the portal's, such as the organisation's own.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialFault::Empty`] and [`CredentialFault::NotAKey`].
+    pub fn of_key(key: &Secret) -> Result<Self, CredentialFault> {
+        ApiKey::new(key.expose()).map(Self::Key)
+    }
+
     /// The value of `Authorization` to send, marked sensitive so that it prints nowhere.
     pub fn authorization(&self) -> Option<HeaderValue> {
         let mut value = match self {

@@ -1,4 +1,4 @@
-//! The portal's languages, and the one that a client prefers.
+//! The portal's languages and ours, and the one that a client prefers.
 //!
 //! The portal's answers vary by `Accept-Language`, of which no two clients send the same. What can change an answer is
 //! only which of the portal's eleven languages comes out, so that alone is keyed and sent.
@@ -37,12 +37,44 @@ impl std::fmt::Display for Language {
 /// default: the field is absent or malformed, names no language of the portal with a weight above zero, or prefers `*`
 /// to those it names.
 pub fn preferred<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>) -> Option<Language> {
-    let mut best: Option<(u16, Option<Language>)> = None;
+    best(lines, Language::from_tag)
+}
+
+/// A language that this server speaks itself: of its refusals and errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Spoken {
+    /// Of clients that prefer neither, programs above all: the portal's own errors are in English too, and so are those who read logs.
+    #[default]
+    English,
+    /// Of clients that prefer it.
+    French,
+}
+
+impl Spoken {
+    /// The one that the `Accept-Language` field, given as its lines, prefers. Other languages are passed over: whoever reads German, and French
+    /// rather than English, is told in French.
+    pub fn preferred<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>) -> Self {
+        let spoken = |tag: &str| [Self::English, Self::French].into_iter().find(|spoken| spoken.as_str() == tag);
+        best(lines, spoken).unwrap_or_default()
+    }
+
+    /// Its two-letter tag.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::French => "fr",
+        }
+    }
+}
+
+/// What the field prefers of the languages that are `known` by their primary subtags.
+fn best<'a, L>(lines: impl IntoIterator<Item = &'a HeaderValue>, known: impl Fn(&str) -> Option<L>) -> Option<L> {
+    let mut best: Option<(u16, Option<L>)> = None;
     for line in lines {
         for item in line.to_str().ok()?.split(',').map(str::trim).filter(|item| !item.is_empty()) {
             let (range, weight) = weighted(item)?;
-            let language = Language::from_tag(&primary(range)?);
-            if weight > 0 && (range == "*" || language.is_some()) && best.is_none_or(|(leading, _)| weight > leading) {
+            let language = known(&primary(range)?);
+            if weight > 0 && (range == "*" || language.is_some()) && best.as_ref().is_none_or(|(leading, _)| weight > *leading) {
                 best = Some((weight, language));
             }
         }
@@ -110,6 +142,18 @@ mod tests {
         assert_eq!(of(&["fr, *;q=0.5"]), Some("fr"));
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[""]), None);
+    }
+
+    #[test]
+    fn we_speak_french_to_those_who_prefer_it_to_english_and_english_to_all_others() {
+        let spoken = |line: &'static str| Spoken::preferred(Some(&HeaderValue::from_static(line)));
+        for line in ["fr", "fr-CA,fr;q=0.9,en;q=0.8", "de, fr;q=0.3, en;q=0.2", "fr;q=0.5, *;q=0.1", "FR"] {
+            assert_eq!(spoken(line), Spoken::French, "{line}");
+        }
+        for line in ["en", "en, fr", "de", "*", "fr;q=0", "en-GB,en;q=0.9,fr;q=0.8", "fr_FR", ""] {
+            assert_eq!(spoken(line), Spoken::English, "{line}");
+        }
+        assert_eq!(Spoken::preferred(None), Spoken::English);
     }
 
     #[test]

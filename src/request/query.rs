@@ -131,6 +131,11 @@ impl RawQuery {
         self.0.iter().filter(move |pair| pair.is(name)).map(|pair| pair.value.as_deref().unwrap_or_default())
     }
 
+    /// Names and values in order; a parameter without `=` has no value.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.0.iter().map(|pair| (pair.name.as_str(), pair.value.as_deref()))
+    }
+
     /// The query written anew, parameters in the order received: what a form is sent as after
     /// [`credential::take`](super::credential::take).
     pub fn to_text(&self) -> String {
@@ -158,6 +163,13 @@ impl RawQuery {
     /// Removes the parameters called exactly `name` and returns their values.
     pub(super) fn remove(&mut self, name: &str) -> Vec<String> {
         self.0.extract_if(.., |pair| pair.is(name)).map(|pair| pair.value.unwrap_or_default()).collect()
+    }
+}
+
+impl FromIterator<(String, Option<String>)> for RawQuery {
+    /// The query of these names and values.
+    fn from_iter<T: IntoIterator<Item = (String, Option<String>)>>(pairs: T) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| Pair { name, value, after: Separator::Ampersand }).collect())
     }
 }
 

@@ -32,7 +32,8 @@ pub struct Question {
     pub fields: SelectedFields,
     /// The body of a POST, without credentials.
     pub body: Option<Bytes>,
-    /// The name of the answer, if it may be shared and stored: of anonymous reading alone. What a key unlocked is its owner's.
+    /// The name of the answer, if it may be shared and stored: that of reading. What a key unlocked is shared and stored among those who hold that
+    /// key; what something that is no key may have unlocked has no name.
     pub key: Option<CacheKey>,
 }
 
@@ -118,14 +119,22 @@ impl Question {
         let method = if asked.method == Method::HEAD { Method::GET } else { asked.method.clone() };
         let fields = SelectedFields::select(&endpoint, method == Method::POST, asked.fields);
         let body = form.map(|form| Bytes::from(form.to_text())).or(asked.content);
-        let key = (method == Method::GET && credential == Credential::Anonymous).then(|| {
-            let selected: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-            CacheKey::new(asked.portal, asked.origin, &Partition::Anonymous, &endpoint, &query.query, language, &selected)
-        });
-        Ok(Understood::Question(Box::new(Self { method, endpoint, query, language, credential, fields, body, key })))
+        let question = Self { method, endpoint, query, language, credential: Credential::Anonymous, fields, body, key: None };
+        Ok(Understood::Question(Box::new(question.asked_with(credential, asked.portal, asked.origin))))
     }
 
-    /// Whether it carries a credential of the portal.
+    /// The same question, asked with other rights, of the portal called `portal` at `origin`.
+    #[must_use]
+    pub fn asked_with(self, credential: Credential, portal: &str, origin: &str) -> Self {
+        let partition = Partition::of(&credential).filter(|_| self.method == Method::GET);
+        let key = partition.map(|partition| {
+            let selected: Vec<_> = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+            CacheKey::new(portal, origin, &partition, &self.endpoint, &self.query.query, self.language, &selected)
+        });
+        Self { credential, key, ..self }
+    }
+
+    /// Whether it carries a credential of the portal: then its answer is not everybody's.
     pub fn is_keyed(&self) -> bool {
         !matches!(self.credential, Credential::Anonymous)
     }

@@ -15,8 +15,8 @@ impl Fingerprint {
         &self.0
     }
 
-    /// Hashed with a word of its own, so that the result equals no other hash of the key that anybody may have published.
-    pub(super) fn of(key: &str) -> Self {
+    /// That of a key. Hashed with a word of its own, so that the result equals no other hash of the key that anybody may have published.
+    pub fn of(key: &str) -> Self {
         let hash = Sha256::new().chain_update("preau portal key 1\0").chain_update(key).finalize();
         Self(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
     }

@@ -2,18 +2,27 @@
 
 use std::borrow::Cow;
 
+use super::own::without_own_keys;
+
 /// Names of parameters whose values are secrets, in any case and under any encoding, as [`bare`] writes them.
 const SECRET_NAMES: [&str; 4] = ["apikey", "accesstoken", "pushkey", "preaukey"];
 
 /// Characters of a target that a log line holds.
 const LONGEST: usize = 1_024;
 
-/// `target` without the values of secret parameters and without user information, with characters that are no printable
+/// `target` without keys of ours, the values of secret parameters, and user information, with characters that are no printable
 /// ones escaped, and cut after 1,024 characters.
 ///
 /// It reads the target more broadly than the portal does: what *could* be meant as a key is hidden, wherever a
 /// separator, raw or encoded, lets it begin.
 pub fn redacted(target: &str) -> Cow<'_, str> {
+    match without_own_keys(target) {
+        Cow::Borrowed(target) => without_secret_parameters(target),
+        Cow::Owned(target) => Cow::Owned(without_secret_parameters(&target).into_owned()),
+    }
+}
+
+fn without_secret_parameters(target: &str) -> Cow<'_, str> {
     let plain = |byte: u8| byte.is_ascii_graphic();
     if target.len() <= LONGEST && target.bytes().all(plain) && !target.contains(['=', '@', '%']) {
         return Cow::Borrowed(target);
