@@ -5,45 +5,59 @@
 //! comes back through [`Reservation::settle`]. In between, whatever is dropped keeps its charge once it has departed.
 //!
 //! * [`quota`](self) reads what the portal says; `day` knows which day it is, `account` counts, `book` decides per portal: all pure.
-//! * `ledger` writes; `portal` holds what tasks and the writer share; this file has the waiting.
+//! * `ledger` writes; `portal` holds what tasks and the writer share; `queue` says who calls
+//!   next, and `breaker` that nobody does while the portal fails.
 //!
 //! Who asks, and what to answer when refused, is left to the exchange; how requests are sent, to the origin client.
 
 mod account;
 mod book;
+mod breaker;
+mod dataset;
 mod day;
+mod explain;
 mod ledger;
 mod portal;
+mod queue;
 mod quota;
 mod refused;
 mod report;
 mod reservation;
+mod settings;
+mod shares;
 #[cfg(test)]
 mod tests;
+mod wish;
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
+use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 pub use account::Account;
+pub use explain::{Explanation, PaceReport, TeamReport};
+pub(crate) use ledger::set_aside;
 pub use quota::{QuotaRefusal, RateLimitFields, Seen};
-pub use refused::{Refused, Shutter, Why};
-pub use report::{AccountReport, DatasetReport, RateLimit, Report, Reserves, State};
+pub use refused::{Refusals, Refused, Shutter, TeamStanding, Why};
+pub use report::{AccountReport, DatasetReport, RateLimit, RateLimits, Report, Reserves, State};
 pub use reservation::{InFlight, Reservation};
+pub use settings::Change;
+pub use shares::Share;
+pub use wish::Wish;
 
 use self::book::{Allowance, Book, Verdict};
 use self::ledger::Ledger;
 use self::portal::{Portal, Shared};
+use self::queue::{Lane, Limits, Out};
 use crate::clock::Clock;
 use crate::config;
+use crate::team::TeamId;
 
 /// How long a call waits for its turn while calls go one at a time.
 const TURN_PATIENCE: Duration = Duration::from_secs(60);
@@ -63,6 +77,21 @@ pub struct PortalBudget {
     /// Its name in the ledger.
     pub name: String,
     /// Calls that it grants an anonymous caller per UTC day.
+    pub daily_calls: NonZeroU32,
+    /// Each team's share of them, in the order of the configuration's list.
+    pub shares: Vec<Share>,
+    /// The organisation's own keys, each with an account of its own there.
+    pub accounts: Vec<KeyAccount>,
+}
+
+/// A key of the organisation's own at a portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyAccount {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What names the key without giving it away, as in [`Wish::with_credential`].
+    pub fingerprint: String,
+    /// Calls per UTC day that are assumed until the portal states the key's own limit.
     pub daily_calls: NonZeroU32,
 }
 
@@ -124,9 +153,12 @@ impl Budget {
                 daily_calls: portal.daily_calls,
                 look_reserve: settings.look_reserve,
                 revalidation_reserve: settings.revalidation_reserve,
+                release: settings.release,
+                shares: portal.shares.clone(),
+                accounts: portal.accounts.clone(),
             };
             let book = Book::restore(portal.name.clone(), allowance, ledger.load(&portal.name), reading);
-            shared.push(Portal::new(portal.name.clone(), book, settings.max_concurrent_calls.get()));
+            shared.push(Portal::new(portal.name.clone(), book, queue_limits(settings, portal)));
         }
         let (bell, rung) = mpsc::sync_channel(1);
         let shared = Arc::new(Shared {
@@ -153,47 +185,55 @@ impl Budget {
         self.0.shared.with_book(self.index(portal), Book::wants_look)
     }
 
-    /// Reserves one call. `credential` is the fingerprint of the portal's credential that the call carries, if any.
+    /// Reserves one call.
     ///
-    /// Waits while `max_concurrent_calls` are under way, and, while the day or the account's count is not known, for calls before it: then
-    /// they go one at a time, looks first. Returns once the charge is on disk. If the future is dropped, nothing stays charged and no
-    /// permit is lost.
+    /// Waits for its place among `max_concurrent_calls`, and, while the day or the account's count is not known, for calls
+    /// before it: then they go one at a time, looks first. Returns once the charge is on disk. If the future is dropped, nothing stays
+    /// charged, and its place goes to the next.
     ///
     /// # Errors
     ///
     /// See [`Refused`]; nothing was charged.
-    pub async fn reserve(&self, portal: &str, credential: Option<&str>, purpose: Purpose) -> Result<Reservation, Refused> {
+    pub async fn reserve(&self, portal: &str, wish: Wish<'_>) -> Result<Reservation, Refusals> {
         let shared = &self.0.shared;
         let index = self.index(portal);
-        let deadline = Instant::now() + TURN_PATIENCE;
-        let mut first_in_line = None;
+        if let Some(refused) = wish.now(|bid| shared.with_book(index, |book, reading| book.refusal(bid, reading))) {
+            return Err(refused);
+        }
+        let queue = &shared.portals[index].queue;
+        let mut entry = queue.enter(wish.now(Lane::of));
+        let (mut learning, mut first_in_line) = (None, None);
         loop {
-            if let Some(refused) = shared.with_book(index, |book, reading| book.refusal(credential, purpose, reading)) {
-                return Err(refused);
-            }
-            let mut turn = pin!(shared.portals[index].turn.notified());
-            // From here a call that ends is noticed, also before the wait begins.
-            turn.as_mut().enable();
-            let permit = Arc::clone(&shared.portals[index].permits).acquire_owned().await;
-            let Ok(permit) = permit else { return Err(shared.with_book(index, Book::shutting_down)) };
-            match shared.with_book(index, |book, reading| book.grant(credential, purpose, reading)) {
-                Verdict::Granted { id, change } => return self.written(index, id, change, permit).await,
+            let place = match learning {
+                None => entry.place().await,
+                Some(until) => match timeout_at(until, entry.place()).await {
+                    Ok(place) => place,
+                    Err(_) => return Err(shared.with_book(index, Book::still_learning).into()),
+                },
+            };
+            let place = match place {
+                Ok(place) => place,
+                Err(Out::Full) => return Err(shared.with_book(index, |book, reading| book.queue_full(queue.most(), reading)).into()),
+                Err(Out::Closed) => return Err(shared.with_book(index, Book::shutting_down).into()),
+            };
+            match wish.now(|bid| shared.with_book(index, |book, reading| book.grant(bid, reading))) {
+                Verdict::Granted { id, change, team } => {
+                    let reservation = Reservation::new(Arc::clone(shared), index, id, (wish.purpose(), team), place);
+                    return Ok(self.written(index, reservation, change).await?);
+                }
                 Verdict::Refused(refused) => return Err(refused),
-                Verdict::Wait => drop(permit),
+                Verdict::Wait => entry.step_aside(place),
             }
-            if purpose == Purpose::Look && first_in_line.is_none() {
+            learning.get_or_insert_with(|| Instant::now() + TURN_PATIENCE);
+            if wish.purpose() == Purpose::Look && first_in_line.is_none() {
                 first_in_line = Some(WaitingLook::new(shared, index));
-            }
-            if timeout_at(deadline, turn).await.is_err() {
-                return Err(shared.with_book(index, Book::still_learning));
             }
         }
     }
 
     /// Waits until the charge is on disk. The reservation exists before the wait, so that a dropped future gives the charge back.
-    async fn written(&self, portal: usize, id: u64, change: u64, permit: OwnedSemaphorePermit) -> Result<Reservation, Refused> {
+    async fn written(&self, portal: usize, reservation: Reservation, change: u64) -> Result<Reservation, Refused> {
         let shared = &self.0.shared;
-        let reservation = Reservation::new(Arc::clone(shared), portal, id, permit);
         let mut written = shared.portals[portal].written.subscribe();
         shared.write_soon();
         let durable = written.wait_for(|written| written.durable >= change || written.failed >= change).await;
@@ -211,14 +251,29 @@ impl Budget {
         self.0.shared.with_book(self.index(portal), |book, reading| book.report(writable, reading))
     }
 
-    /// The anonymous account's figures for `X-RateLimit-*`. Memory alone: it is asked for with every hit.
-    pub fn rate_limit(&self, portal: &str) -> RateLimit {
-        self.0.shared.with_book(self.index(portal), Book::rate_limit)
+    /// What a team may still spend, and what the whole organisation may. Memory alone: it is asked for with every hit.
+    pub fn rate_limits(&self, portal: &str, team: TeamId) -> RateLimits {
+        self.0.shared.with_book(self.index(portal), |book, reading| book.rate_limits(team, reading))
+    }
+
+    /// What may still be spent from the account of the key with this fingerprint, if it has one of its own and the portal has stated its limit.
+    pub fn rate_limit_of_key(&self, portal: &str, fingerprint: &str) -> Option<RateLimit> {
+        self.0.shared.with_book(self.index(portal), |book, reading| book.rate_limit_of_key(fingerprint, reading))
+    }
+
+    /// Who may spend what, now or at another time if nothing is spent before, and why not.
+    pub fn explain(&self, portal: &str, at: Option<Timestamp>) -> Explanation {
+        self.0.shared.with_book(self.index(portal), |book, reading| book.explain(at, reading))
     }
 
     /// Calls of looks that are charged to the ledger's present day, whatever became of them, and how long that day lasts.
     pub fn looks_today(&self, portal: &str) -> (u64, Duration) {
         self.0.shared.with_book(self.index(portal), Book::looks_today)
+    }
+
+    /// When the portal was last seen to work again after it had failed, on the monotonic hand.
+    pub fn recovered(&self, portal: &str) -> Option<Duration> {
+        self.0.shared.with_book(self.index(portal), |book, _| book.recovered())
     }
 
     /// Whether the last write to the ledger succeeded. While it did not, every reservation is refused, and the write is tried again every
@@ -241,6 +296,14 @@ impl Budget {
         let known = self.0.shared.portals.iter().position(|known| known.name == portal);
         known.expect("portals are named as in the configuration that the budget was opened with")
     }
+}
+
+/// One team has at most three quarters of the places where the organisation has teams of its own.
+fn queue_limits(settings: &config::Budget, portal: &PortalBudget) -> Limits {
+    const ALWAYS_THERE: usize = 2;
+    let at_once = settings.max_concurrent_calls.get();
+    let kept = if portal.shares.len() > ALWAYS_THERE { at_once.div_ceil(4) } else { 0 };
+    Limits { at_once, of_one_team: at_once.saturating_sub(kept), waiting: settings.max_waiting.get(), gap: settings.min_gap }
 }
 
 impl fmt::Debug for Budget {

@@ -15,7 +15,7 @@ mod response;
 mod trust;
 
 pub use body::{Body, Completed};
-pub use client::Client;
+pub use client::{Client, plain};
 pub use connection::named_in_connection;
 pub use content_coding::{Coding, Decoded, Fault as CodingFault, Gunzip, Limits, checked};
 pub use error::{BuildError, Error, Phase};

@@ -116,14 +116,16 @@ impl BackOff {
         self.until.checked_sub(elapsed).filter(|left| !left.is_zero())
     }
 
-    /// Begins, unless it is on: answers that were under way together are one failure.
+    /// Begins, unless it is on: answers that were under way together are one failure, and the longest wait that one of them states holds.
     pub fn fail(&mut self, elapsed: Duration, at_least: Option<Duration>) {
+        let stated = elapsed.saturating_add(at_least.unwrap_or_default().min(LONGEST_RETRY_AFTER));
         if self.left(elapsed).is_some() {
+            self.until = self.until.max(stated);
             return;
         }
         let ours = BACK_OFF_UNIT.saturating_mul(1 << self.failures.min(4)).min(LONGEST_BACK_OFF);
         self.failures = self.failures.saturating_add(1);
-        self.until = elapsed.saturating_add(ours.max(at_least.unwrap_or_default().min(LONGEST_RETRY_AFTER)));
+        self.until = elapsed.saturating_add(ours).max(stated);
     }
 
     /// The next failure starts from the beginning. What lasts, lasts.
@@ -145,9 +147,9 @@ pub(super) struct AccountState {
 }
 
 impl AccountState {
-    /// Calls per day: what the portal states, never more than `configured`. `None` while neither is known.
-    pub fn limit(&self, configured: Option<u64>) -> Option<u64> {
-        limit(self.stated, configured)
+    /// Calls per day. `None` while neither configured nor stated.
+    pub fn limit(&self, configured: Limit) -> Option<u64> {
+        configured.of(self.stated)
     }
 
     pub fn tally(&self, day: Day) -> Option<&Tally> {
@@ -164,8 +166,8 @@ impl AccountState {
     ///
     /// While calls of ours overlap, calls of others can hide behind those that the portal has not counted yet, at most as many as overlap;
     /// the next figure that comes alone shows them. Without others, the result is our own count, exactly.
-    pub fn believe(&mut self, said: &Statement, configured: Option<u64>) {
-        let (before, after) = (self.limit(configured), limit(Some(said.limit), configured));
+    pub fn believe(&mut self, said: &Statement, configured: Limit) {
+        let (before, after) = (self.limit(configured), configured.of(Some(said.limit)));
         let tally = self.days.entry(said.day).or_default();
         let departed = tally.own.saturating_sub(tally.waiting);
         let others = tally.base.saturating_add(tally.drift);
@@ -203,12 +205,27 @@ impl AccountState {
     }
 }
 
-fn limit(stated: Option<u128>, configured: Option<u64>) -> Option<u64> {
-    match (stated, configured) {
-        (Some(stated), Some(configured)) => Some(saturated(stated).min(configured)),
-        (None, configured) => configured,
-        // A key's own: as stated, but no more than any plan could need.
-        (Some(stated), None) => Some(saturated(stated).min(u64::from(u32::MAX))),
+/// What is configured of an account's calls per day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// Never more, whatever the portal states.
+    AtMost(u64),
+    /// So many, until the portal states another number.
+    Assumed(u64),
+    /// Nothing.
+    Unknown,
+}
+
+impl Limit {
+    /// Calls per day, with what the portal has stated.
+    pub fn of(self, stated: Option<u128>) -> Option<u64> {
+        match (stated, self) {
+            (Some(stated), Self::AtMost(most)) => Some(saturated(stated).min(most)),
+            (None, Self::AtMost(configured) | Self::Assumed(configured)) => Some(configured),
+            // A key's own: as stated, but no more than any plan could need.
+            (Some(stated), Self::Assumed(_) | Self::Unknown) => Some(saturated(stated).min(u64::from(u32::MAX))),
+            (None, Self::Unknown) => None,
+        }
     }
 }
 
@@ -229,39 +246,39 @@ mod tests {
     #[test]
     fn a_lower_remainder_is_believed_and_shown_as_drift() {
         let mut account = account(10, true);
-        account.believe(&said(5000, 30), Some(5000));
+        account.believe(&said(5000, 30), Limit::AtMost(5000));
         assert_eq!((account.used(TODAY), account.days[&TODAY].drift), (30, 20));
-        account.believe(&said(5000, 12), Some(5000));
+        account.believe(&said(5000, 12), Limit::AtMost(5000));
         assert_eq!(account.used(TODAY), 30, "a higher remainder is ignored");
     }
 
     #[test]
     fn a_sudden_drop_needs_a_second_answer() {
         let mut account = account(10, true);
-        account.believe(&said(5000, 5000), Some(5000));
+        account.believe(&said(5000, 5000), Limit::AtMost(5000));
         assert_eq!(account.used(TODAY), 10);
-        account.believe(&said(5000, 11), Some(5000));
-        account.believe(&said(5000, 5000), Some(5000));
+        account.believe(&said(5000, 11), Limit::AtMost(5000));
+        account.believe(&said(5000, 5000), Limit::AtMost(5000));
         assert_eq!(account.used(TODAY), 11, "an answer in between that knows nothing of it begins anew");
-        account.believe(&said(5000, 5000), Some(5000));
+        account.believe(&said(5000, 5000), Limit::AtMost(5000));
         assert_eq!(account.used(TODAY), 5000);
     }
 
     #[test]
     fn a_sudden_fall_of_the_limit_needs_a_second_answer_too() {
         let mut account = account(10, true);
-        account.believe(&said(3, 1), Some(5000));
-        assert_eq!(account.limit(Some(5000)), Some(5000));
-        account.believe(&said(3, 1), Some(5000));
-        assert_eq!(account.limit(Some(5000)), Some(3));
-        account.believe(&said(99_999_999_999_999_999_999_999, 1), Some(5000));
-        assert_eq!(account.limit(Some(5000)), Some(5000), "a higher limit grants no more than is configured");
+        account.believe(&said(3, 1), Limit::AtMost(5000));
+        assert_eq!(account.limit(Limit::AtMost(5000)), Some(5000));
+        account.believe(&said(3, 1), Limit::AtMost(5000));
+        assert_eq!(account.limit(Limit::AtMost(5000)), Some(3));
+        account.believe(&said(99_999_999_999_999_999_999_999, 1), Limit::AtMost(5000));
+        assert_eq!(account.limit(Limit::AtMost(5000)), Some(5000), "a higher limit grants no more than is configured");
     }
 
     #[test]
     fn what_a_lost_ledger_had_known_is_the_base() {
         let mut account = account(1, false);
-        account.believe(&said(5000, 3000), Some(5000));
+        account.believe(&said(5000, 3000), Limit::AtMost(5000));
         let tally = &account.days[&TODAY];
         assert_eq!((tally.used(), tally.base, tally.drift, tally.known), (3000, 2999, 0, true));
     }
@@ -270,16 +287,16 @@ mod tests {
     fn a_call_that_has_not_departed_hides_nobody() {
         let mut account = account(5, true);
         account.days.get_mut(&TODAY).unwrap().waiting = 2;
-        account.believe(&said(5000, 4), Some(5000));
+        account.believe(&said(5000, 4), Limit::AtMost(5000));
         assert_eq!(account.used(TODAY), 6);
     }
 
     #[test]
     fn a_key_has_the_limit_that_the_portal_states() {
         let mut account = account(1, false);
-        assert_eq!(account.limit(None), None);
-        account.believe(&said(100_000, 7), None);
-        assert_eq!((account.limit(None), account.used(TODAY)), (Some(100_000), 7));
+        assert_eq!(account.limit(Limit::Unknown), None);
+        account.believe(&said(100_000, 7), Limit::Unknown);
+        assert_eq!((account.limit(Limit::Unknown), account.used(TODAY)), (Some(100_000), 7));
     }
 
     #[test]

@@ -2,12 +2,19 @@
 //!
 //! The book is plain memory and plain arithmetic on a clock reading; it decides, and marks what it changed. The
 //! [ledger](super::ledger) writes the marked rows, and a call is granted to nobody before they are written. What an answer changes is in
-//! [`answer`], what is written in [`rows`], what is shown in [`show`]; what may be spent is reckoned in [`spending`].
+//! [`answer`], what it tells of the portal in [`health`], what is written in [`rows`], what is shown in [`show`]; what the accounts allow is
+//! reckoned in [`spending`], and which team may pay in [`admission`].
 
+mod admission;
 mod answer;
+mod explain;
+mod health;
+mod keys;
+mod restore;
 pub(super) mod rows;
 mod show;
 mod spending;
+mod teams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -16,11 +23,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use self::rows::Dirty;
+use self::show::Shown;
+use self::teams::Teams;
 use super::account::{Account, AccountState, BackOff, Tally};
+use super::breaker::Breaker;
+use super::dataset::Datasets;
 use super::day::{Calendar, Day, Moment, Turn, earlier};
-use super::report::DatasetReport;
-use super::{Purpose, Refused};
+use super::settings::Settings;
+use super::shares::Share;
+use super::wish::Bid;
+use super::{KeyAccount, Purpose, Refusals};
 use crate::clock::Reading;
+use crate::team::TeamId;
 
 /// How long a call without an answer may still reach the portal's counter.
 const LOST_LIFE: Duration = Duration::from_secs(60);
@@ -34,11 +48,17 @@ const ROWS_KEPT: usize = 60;
 const KEY_DAYS_KEPT: i64 = 8;
 
 /// What one portal may spend, as configured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Allowance {
     pub daily_calls: NonZeroU32,
     pub look_reserve: u32,
     pub revalidation_reserve: u32,
+    /// When guarantees begin to be released, since midnight UTC.
+    pub release: Duration,
+    /// By team.
+    pub shares: Vec<Share>,
+    /// The organisation's own keys.
+    pub accounts: Vec<KeyAccount>,
 }
 
 /// A call that is reserved or under way, or whose answer was lost a moment ago.
@@ -49,6 +69,10 @@ pub(super) struct Call {
     /// The days it is charged on.
     pub days: BTreeSet<Day>,
     pub purpose: Purpose,
+    /// The team that pays for it, where one does.
+    pub team: Option<TeamId>,
+    /// What it asks about.
+    pub dataset: Option<String>,
     /// When it was reserved.
     pub since: Timestamp,
     /// When it departed, in monotonic time.
@@ -62,14 +86,15 @@ pub(super) struct Call {
 /// Whether a call may leave.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// It is charged as number `id`, and may leave once change number `change` is written.
+    /// It is charged as number `id`, and may leave once change number `change` is written. `team` pays.
     Granted {
         id: u64,
         change: u64,
+        team: Option<TeamId>,
     },
     /// Calls go one at a time, and one is under way.
     Wait,
-    Refused(Refused),
+    Refused(Refusals),
 }
 
 /// One portal's budget.
@@ -84,22 +109,30 @@ pub(super) struct Book {
     /// Looks that wait for their turn; others let them pass.
     looks_waiting: usize,
     look_back_off: BackOff,
+    breaker: Breaker,
     /// When the next call may ask although the ledger's day, ahead of the clock, is full.
     ask_at: Duration,
-    datasets: BTreeMap<String, DatasetReport>,
+    teams: Teams,
+    datasets: Datasets,
+    settings: Settings,
+    /// What clients were last told, while it still holds.
+    shown: Option<Shown>,
     closing: bool,
     dirty: Dirty,
 }
 
 impl Book {
     /// Decides about one call, and charges it if it may leave.
-    pub fn grant(&mut self, fingerprint: Option<&str>, purpose: Purpose, reading: Reading) -> Verdict {
+    pub fn grant(&mut self, bid: &Bid<'_>, reading: Reading) -> Verdict {
         let moment = self.tick(reading);
-        let accounts = self.charged_to(fingerprint);
-        let probe = match self.may_spend(&accounts, purpose, moment) {
-            Ok(probe) => probe,
+        let (accounts, purpose) = (self.charged_to(bid.credential), bid.purpose);
+        let (probe, team) = match self.may_spend(&accounts, bid, moment) {
+            Ok(granted) => granted,
             Err(refused) => return Verdict::Refused(refused),
         };
+        if let Err(refused) = self.portal_works(&accounts, moment) {
+            return Verdict::Refused(refused.into());
+        }
         if self.must_wait(&accounts, purpose) {
             return Verdict::Wait;
         }
@@ -113,19 +146,25 @@ impl Book {
         }
         let id = self.next_id;
         self.next_id += 1;
-        let call = Call { accounts, days: BTreeSet::new(), purpose, since: moment.now, departed: None, lost: None, probe };
+        self.breaker.granted(id, moment.elapsed);
+        if let Some(dataset) = bid.dataset {
+            self.datasets.count(&accounts, dataset, Some(moment.now));
+        }
+        let dataset = bid.dataset.map(str::to_owned);
+        let call = Call { accounts, days: BTreeSet::new(), purpose, team, dataset, since: moment.now, departed: None, lost: None, probe };
         self.calls.insert(id, call);
         for day in [first, last, today] {
             self.charge(id, day);
         }
-        Verdict::Granted { id, change: self.dirty.change() }
+        Verdict::Granted { id, change: self.dirty.change(), team }
     }
 
     /// Whether a call may be asked for at all: what [`grant`](Self::grant) would refuse, without a wait.
-    pub fn refusal(&mut self, fingerprint: Option<&str>, purpose: Purpose, reading: Reading) -> Option<Refused> {
+    pub fn refusal(&mut self, bid: &Bid<'_>, reading: Reading) -> Option<Refusals> {
         let moment = self.tick(reading);
-        let accounts = self.charged_to(fingerprint);
-        self.may_spend(&accounts, purpose, moment).err()
+        let accounts = self.charged_to(bid.credential);
+        let may = self.may_spend(&accounts, bid, moment).map(drop);
+        may.and_then(|()| Ok(self.portal_works(&accounts, moment)?)).err()
     }
 
     /// The request is about to be written.
@@ -150,6 +189,7 @@ impl Book {
                 _ => {}
             }
         });
+        self.refund(&call);
         if call.probe {
             for account in &call.accounts {
                 if let Some(shut) = self.accounts.get_mut(account).and_then(|state| state.shut.as_mut()) {
@@ -159,6 +199,9 @@ impl Book {
         }
         if tried {
             self.after_look(&call, moment);
+            self.portal_failed(id, call.departed.unwrap_or(moment.elapsed), None, moment);
+        } else {
+            self.breaker.not_sent(id, moment.elapsed);
         }
         self.dirty.call(id);
     }
@@ -169,6 +212,7 @@ impl Book {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.lost = Some(moment.elapsed);
         let call = call.clone();
+        self.breaker.abandoned(id, moment.elapsed);
         self.after_look(&call, moment);
         let lost = self.calls.iter().filter(|(_, call)| call.lost.is_some()).map(|(id, _)| *id);
         let surplus: Vec<u64> = lost.rev().skip(MAX_LOST).collect();
@@ -183,6 +227,21 @@ impl Book {
     /// From now on every call is refused.
     pub fn close(&mut self) {
         self.closing = true;
+    }
+
+    /// What a team has spent of a day, for the same tests.
+    #[cfg(test)]
+    pub fn count_of(&mut self, team: &str, day: Day, reading: Reading) -> u64 {
+        self.tick(reading);
+        self.teams.named(team).map_or(0, |team| self.teams.spent_by(team, day))
+    }
+
+    /// Calls that are charged to the anonymous account on a day, by this team or by anybody, and may still be given back; for the same tests.
+    #[cfg(test)]
+    pub fn open_calls(&self, team: Option<&str>, day: Day) -> u64 {
+        let of_team = |call: &Call| team.is_none() || call.team.and_then(|team| self.teams.name(team)) == team;
+        let open = |call: &&Call| call.lost.is_none() && call.accounts.contains(&Account::Anonymous) && call.days.contains(&day);
+        self.calls.values().filter(open).filter(|call| of_team(call)).count() as u64
     }
 
     /// What is counted, for tests that compare it with what a portal counts.
@@ -240,6 +299,8 @@ impl Book {
     fn prune(&mut self) {
         let keys_last = Day(self.calendar.today().0 - KEY_DAYS_KEPT);
         let mut first = None;
+        let own = &self.allowance.accounts;
+        let is_own = |account: &Account| matches!(account, Account::Key(key) if own.iter().any(|own| own.fingerprint == *key));
         self.accounts.retain(|account, state| {
             if *account == Account::Anonymous {
                 // The new day's is still to come.
@@ -250,8 +311,9 @@ impl Book {
                 return true;
             }
             state.days.retain(|day, _| *day > keys_last);
-            !state.days.is_empty()
+            !state.days.is_empty() || is_own(account)
         });
+        self.teams.prune(first);
         self.dirty.prune(first, keys_last);
     }
 
@@ -270,11 +332,15 @@ impl Book {
         if !call.days.insert(day) {
             return;
         }
-        let (accounts, purpose, waits) = (call.accounts.clone(), call.purpose, call.departed.is_none());
+        let (accounts, purpose, team, waits) = (call.accounts.clone(), call.purpose, call.team, call.departed.is_none());
         for account in accounts {
             let known = self.inherits(&account, day);
             let anonymous = account == Account::Anonymous;
             self.dirty.day(&account, day);
+            if let Some(team) = team.filter(|_| anonymous) {
+                self.teams.count(team, day, |spent| spent.saturating_add(1));
+                self.dirty.team(team, day);
+            }
             let days = &mut self.accounts.entry(account).or_default().days;
             let tally = days.entry(day).or_insert_with(|| Tally { known, ..Tally::default() });
             tally.own = tally.own.saturating_add(1);
@@ -283,6 +349,19 @@ impl Book {
             tally.revalidations = tally.revalidations.saturating_add(u64::from(anonymous && purpose == Purpose::Revalidation));
         }
         self.dirty.call(id);
+    }
+
+    /// The call that a team has paid for, or that was counted against a dataset's limit, has not been made.
+    fn refund(&mut self, call: &Call) {
+        if let Some(team) = call.team.filter(|_| call.accounts.contains(&Account::Anonymous)) {
+            for day in &call.days {
+                self.teams.count(team, *day, |spent| spent.saturating_sub(1));
+                self.dirty.team(team, *day);
+            }
+        }
+        if let Some(dataset) = &call.dataset {
+            self.datasets.count(&call.accounts, dataset, None);
+        }
     }
 
     fn each_tally(&mut self, call: &Call, mut change: impl FnMut(&mut Tally, &Account)) {

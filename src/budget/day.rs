@@ -50,6 +50,16 @@ impl Day {
             .unwrap_or(Timestamp::MAX)
     }
 
+    /// Its first instant.
+    pub fn begin(self) -> Timestamp {
+        self.0.checked_mul(Self::SECONDS).and_then(|s| Timestamp::from_second(s).ok()).unwrap_or(Timestamp::MIN)
+    }
+
+    /// How much of it has passed at `now`: nothing if it is still to come.
+    pub fn elapsed(self, now: Timestamp) -> Duration {
+        Duration::try_from(now.duration_since(self.begin())).unwrap_or_default()
+    }
+
     /// The day after.
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))

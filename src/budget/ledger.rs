@@ -140,7 +140,7 @@ impl Writer {
         let store = Store::open(&self.path)?;
         for portal in &self.shared.portals {
             let rows = store.load(&portal.name)?;
-            portal.book().absorb(rows);
+            portal.book().absorb(rows, self.shared.clock.read());
         }
         self.shared.writable.store(true, Ordering::Release);
         tracing::info!("the ledger can be opened again");
@@ -169,9 +169,14 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Renames the ledger and what SQLite keeps beside it, so that an operator can look at it.
-fn set_aside(path: &Path, now: Timestamp) -> std::io::Result<String> {
-    let named = |suffix: &str| path.with_file_name(format!("{LEDGER}{suffix}"));
+/// Renames a SQLite file and what is kept beside it, so that an operator can look at it: `NAME.bad-` and the time. Returns the new name.
+///
+/// # Errors
+///
+/// What the system says.
+pub(crate) fn set_aside(path: &Path, now: Timestamp) -> std::io::Result<String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let named = |suffix: &str| path.with_file_name(format!("{name}{suffix}"));
     let free = |bad: &String| !named(bad).exists();
     let bad = (0..1000).map(|n| format!(".bad-{}{}", now.as_second(), if n == 0 { String::new() } else { format!("-{n}") })).find(free);
     let bad = bad.ok_or(std::io::ErrorKind::AlreadyExists)?;
@@ -182,5 +187,5 @@ fn set_aside(path: &Path, now: Timestamp) -> std::io::Result<String> {
             _ => {}
         }
     }
-    Ok(format!("{LEDGER}{bad}"))
+    Ok(format!("{name}{bad}"))
 }

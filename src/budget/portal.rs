@@ -1,12 +1,13 @@
-//! What tasks and the writer share: per portal a book behind a short lock, permits, and who waits for what.
+//! What tasks and the writer share: per portal a book behind a short lock, and who waits for what.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::watch;
 
 use super::book::Book;
+use super::queue::{Limits, Queue};
 use crate::clock::{Clock, Reading};
 
 /// How far the ledger has come with one book's changes.
@@ -23,22 +24,14 @@ pub(super) struct Portal {
     pub name: String,
     /// Held for arithmetic alone: never over an await or a write.
     book: Mutex<Book>,
-    /// Calls that may be under way at once.
-    pub permits: Arc<Semaphore>,
-    /// Rung when a call ends: whoever waits to go alone tries again.
-    pub turn: Notify,
+    /// Who waits for a place among the calls under way.
+    pub queue: Arc<Queue>,
     pub written: watch::Sender<Written>,
 }
 
 impl Portal {
-    pub fn new(name: String, book: Book, max_concurrent_calls: usize) -> Self {
-        Self {
-            name,
-            book: Mutex::new(book),
-            permits: Arc::new(Semaphore::new(max_concurrent_calls.min(Semaphore::MAX_PERMITS))),
-            turn: Notify::new(),
-            written: watch::Sender::default(),
-        }
+    pub fn new(name: String, book: Book, limits: Limits) -> Self {
+        Self { name, book: Mutex::new(book), queue: Queue::new(limits), written: watch::Sender::default() }
     }
 
     pub fn book(&self) -> MutexGuard<'_, Book> {
@@ -76,15 +69,14 @@ impl Shared {
 
     /// Lets those who wait to go alone try again.
     pub fn next_turn(&self, portal: usize) {
-        self.portals[portal].turn.notify_waiters();
+        self.portals[portal].queue.call_ended();
     }
 
     /// From now on every reservation is refused, also those that wait.
     pub fn refuse_all(&self) {
         for portal in &self.portals {
             portal.book().close();
-            portal.permits.close();
-            portal.turn.notify_waiters();
+            portal.queue.close();
         }
     }
 

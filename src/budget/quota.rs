@@ -164,6 +164,12 @@ impl Seen {
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
+
+    /// Whether the portal has dealt with the question, for better or worse. Redirects, 401, 403 and the like are what a gate in front of it answers
+    /// even if there is nothing behind it.
+    pub(super) fn deals_with_the_question(&self) -> bool {
+        self.is_success() || ((400..500).contains(&self.status) && !matches!(self.status, 401 | 403 | 407 | 408 | 429))
+    }
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {

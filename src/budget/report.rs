@@ -3,7 +3,18 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The anonymous account's figures, for the portal's `X-RateLimit-*` fields.
+use super::explain::TeamReport;
+
+/// What a client is told of the quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RateLimits {
+    /// Of its team: what that may still spend, now.
+    pub team: RateLimit,
+    /// Of the whole organisation: the anonymous account.
+    pub portal: RateLimit,
+}
+
+/// Calls of a day, in the portal's three figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RateLimit {
     /// Calls per day.
@@ -25,9 +36,13 @@ pub struct Report {
     pub clock_correction_s: i64,
     /// Whether the last write to the ledger succeeded.
     pub ledger_writable: bool,
+    /// While the portal fails: when the next call may ask whether it works again.
+    pub down_until: Option<Timestamp>,
     /// The anonymous account first, then those of keys.
     pub accounts: Vec<AccountReport>,
-    /// Limits per dataset that the portal has stated.
+    /// What each team may spend of the anonymous account.
+    pub teams: Vec<TeamReport>,
+    /// Limits per dataset that the portal has stated, as far as they hold.
     pub datasets: Vec<DatasetReport>,
 }
 
@@ -36,6 +51,8 @@ pub struct Report {
 pub struct AccountReport {
     /// `anonymous`, `key:` and the first digits of its fingerprint, or `other-keys`.
     pub account: String,
+    /// Its name in the configuration, if it is one of the organisation's own.
+    pub name: Option<String>,
     /// Calls per day; absent while a key's own limit is not known.
     pub limit: Option<u64>,
     /// Calls used today: ours, and those of others that the portal tells of.
@@ -44,6 +61,10 @@ pub struct AccountReport {
     pub remaining: Option<u64>,
     /// The end of the ledger's day.
     pub resets_at: Timestamp,
+    /// Of those, looks at the catalogue.
+    pub looks: u64,
+    /// Of those, refreshes ahead and audits.
+    pub revalidations: u64,
     /// Calls of today by somebody else.
     pub drift: u64,
     /// Whether calls may leave.
@@ -88,11 +109,13 @@ pub struct Reserves {
 /// A limit that the portal sets on one dataset, as last stated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DatasetReport {
+    /// Whose calls it limits: as in [`AccountReport::account`].
+    pub account: String,
     /// The dataset.
     pub dataset: String,
     /// Calls per period.
     pub limit: u64,
-    /// Calls left.
+    /// Calls left, without ours since.
     pub remaining: u64,
     /// When it is renewed, if the portal's text could be read.
     pub resets_at: Option<Timestamp>,

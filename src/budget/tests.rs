@@ -2,10 +2,13 @@
 
 mod accounts;
 mod cycle;
+mod datasets;
+mod gate;
 mod learning;
 mod midnight;
 mod property;
 mod survival;
+mod teams;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
@@ -18,6 +21,12 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::*;
+use crate::team::{Class, TeamId};
+
+/// The two teams that are always there.
+fn default_shares() -> Vec<Share> {
+    ["default", "browser"].map(|team| Share { team: team.into(), guaranteed: 0, ceiling: None, class: Class::Interactive }).into()
+}
 
 const PORTAL: &str = "education";
 const NOON: &str = "2026-03-01T12:00:00Z";
@@ -30,6 +39,8 @@ struct Office {
     clock: Clock,
     settings: config::Budget,
     daily_calls: u32,
+    shares: Vec<Share>,
+    accounts: Vec<KeyAccount>,
 }
 
 impl Office {
@@ -44,8 +55,24 @@ impl Office {
             revalidation_reserve: 0,
             looks_per_day: 300,
             audits_per_day: 10,
+            release: Duration::from_secs(17 * 3600),
+            max_waiting: NonZeroUsize::new(256).unwrap(),
+            min_gap: Duration::ZERO,
+            misses_per_second: 0,
+            misses_burst: NonZeroU32::MIN,
+            rate_limit_fields: true,
+            contact: None,
+            history_days: 0,
+            webhook: None,
         };
-        Self { dir: tempfile::tempdir().unwrap(), clock: Clock::manual(now.parse().unwrap()), settings, daily_calls }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            clock: Clock::manual(now.parse().unwrap()),
+            settings,
+            daily_calls,
+            shares: default_shares(),
+            accounts: Vec::new(),
+        }
     }
 
     fn open(&self) -> Budget {
@@ -53,7 +80,12 @@ impl Office {
     }
 
     fn try_open(&self, dir: &Path) -> Result<Budget, OpenError> {
-        let portal = PortalBudget { name: PORTAL.into(), daily_calls: NonZeroU32::new(self.daily_calls).unwrap() };
+        let portal = PortalBudget {
+            name: PORTAL.into(),
+            daily_calls: NonZeroU32::new(self.daily_calls).unwrap(),
+            shares: self.shares.clone(),
+            accounts: self.accounts.clone(),
+        };
         Budget::open(dir, &[portal], &self.settings, self.clock.clone())
     }
 
@@ -87,6 +119,14 @@ impl Budget {
         self.0.stop().unwrap().join().unwrap();
     }
 
+    /// Reserves a call as a client of the default team would, or for the background.
+    async fn ask(&self, credential: Option<&str>, purpose: Purpose) -> Result<Reservation, Refused> {
+        let waiting = || vec![TeamId::DEFAULT];
+        let wish = if purpose == Purpose::Fill { Wish::of_askers(&waiting) } else { Wish::background(purpose) };
+        let refused = |refused: Refusals| refused.first().expect("somebody waits");
+        self.reserve(PORTAL, wish.with_credential(credential)).await.map_err(refused)
+    }
+
     fn account(&self, index: usize) -> AccountReport {
         self.report(PORTAL).accounts.swap_remove(index)
     }
@@ -97,13 +137,13 @@ impl Budget {
 }
 
 async fn sent(budget: &Budget, purpose: Purpose) -> Reservation {
-    let mut call = budget.reserve(PORTAL, None, purpose).await.unwrap();
+    let mut call = budget.ask(None, purpose).await.unwrap();
     call.depart();
     call
 }
 
 async fn sent_with(budget: &Budget, key: &str) -> Reservation {
-    let mut call = budget.reserve(PORTAL, Some(key), Purpose::Fill).await.unwrap();
+    let mut call = budget.ask(Some(key), Purpose::Fill).await.unwrap();
     call.depart();
     call
 }

@@ -23,7 +23,7 @@ pub struct Body {
     ahead: VecDeque<Bytes>,
     /// What reading ahead ended with; comes after `ahead`.
     failure: Option<Error>,
-    arriving: Option<Arriving>,
+    arriving: Option<Box<Arriving>>,
 }
 
 /// A body that has been read up to a limit.
@@ -55,20 +55,22 @@ struct Arriving {
     pause: Option<Pin<Box<Sleep>>>,
     end: Pin<Box<Sleep>>,
     /// Held until the body is over.
-    _in_flight: Option<InFlight>,
+    in_flight: Option<InFlight>,
 }
 
 impl Body {
     pub(super) fn arriving(source: reqwest::Body, patience: Patience) -> Self {
         let end = Box::pin(sleep_until(patience.began + patience.whole));
-        let arriving = Arriving { source, received: 0, patience, pause: None, end, _in_flight: None };
-        Self { ahead: VecDeque::new(), failure: None, arriving: Some(arriving) }
+        let arriving = Arriving { source, received: 0, patience, pause: None, end, in_flight: None };
+        Self { ahead: VecDeque::new(), failure: None, arriving: Some(Box::new(arriving)) }
     }
 
     /// Lets the call count as under way until the body is over.
     pub(super) fn hold(&mut self, in_flight: InFlight) {
-        if let Some(arriving) = &mut self.arriving {
-            arriving._in_flight = Some(in_flight);
+        match &mut self.arriving {
+            Some(arriving) => arriving.in_flight = Some(in_flight),
+            // It has been read ahead.
+            None => in_flight.ended(self.failure.is_none()),
         }
     }
 
@@ -131,8 +133,16 @@ impl Body {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(next) => next,
         };
-        if !matches!(next, Some(Ok(_))) {
-            self.arriving = None;
+        let in_flight = match &next {
+            // Whoever knows the length need not ask for more.
+            Some(Ok(_)) => arriving.in_flight.take_if(|_| arriving.source.is_end_stream()),
+            _ => self.arriving.take().and_then(|arriving| arriving.in_flight),
+        };
+        if let Some(in_flight) = in_flight {
+            // Of the longest time for all of it, most may have been its reader's.
+            if !matches!(next, Some(Err(Error::TimedOut { phase: Phase::Whole, .. }))) {
+                in_flight.ended(!matches!(next, Some(Err(_))));
+            }
         }
         Poll::Ready(next)
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use http::StatusCode;
 use reqwest::redirect;
 use tokio::time::{Instant, timeout};
+use url::Url;
 
 use super::body::Patience;
 use super::error::{BuildError, Error, Phase};
@@ -23,6 +24,7 @@ use super::trust::{authorities, install_cryptography};
 use crate::budget::{Reservation, Seen};
 use crate::clock::Clock;
 use crate::config;
+use crate::history::{Asks, CallNote, Notes};
 
 /// Connections are kept this long for the next call. A portal's own limit is longer, as a rule a minute: whoever closes first should be us, because
 /// a call that meets a connection just being closed is charged and lost.
@@ -31,12 +33,47 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Connections kept.
 const MAX_KEPT: usize = 8;
 
+/// What is decided of every client, whomever at `url` it asks: nothing is done of itself, and who is trusted and by which way it goes is as configured.
+///
+/// # Errors
+///
+/// If a proxy variable or the file of authorities cannot be used.
+pub fn plain(url: &Url, origin: &config::Origin) -> Result<reqwest::ClientBuilder, BuildError> {
+    install_cryptography();
+    let mut builder = reqwest::Client::builder()
+        .http1_only()
+        .retry(reqwest::retry::never())
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        .connect_timeout(origin.connect_timeout);
+
+    let via = proxy_for(&origin.proxy, url)?;
+    // The platform's roots are read only where TLS is spoken: a machine without any can still mirror a portal on its own network.
+    let over_tls = url.scheme() == "https" || via.as_ref().is_some_and(|via| via.is_tls());
+    if let Some(via) = via {
+        let mut proxy = reqwest::Proxy::all(via.uri().to_string()).map_err(BuildError::client)?;
+        if let Some(authorization) = via.authorization() {
+            proxy = proxy.custom_http_auth(authorization.clone());
+        }
+        builder = builder.proxy(proxy);
+    }
+
+    let mut ours = Vec::new();
+    for certificate in origin.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default() {
+        ours.push(reqwest::Certificate::from_der(&certificate).map_err(BuildError::client)?);
+    }
+    Ok(if over_tls { builder.tls_certs_merge(ours) } else { builder.tls_certs_only(ours) })
+}
+
 /// Sends calls to one portal. Clones share connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
     shape: Shape,
     clock: Clock,
+    /// The history that calls are noted in, and the portal's place in it.
+    notes: Option<(Notes, usize)>,
     connect_timeout: Duration,
     first_byte_timeout: Duration,
     idle_timeout: Duration,
@@ -50,44 +87,25 @@ impl Client {
     ///
     /// If the portal's address, the contact, a proxy variable or the file of authorities cannot be used, or nothing is trusted at all.
     pub fn new(portal: &config::Portal, origin: &config::Origin, clock: Clock) -> Result<Self, BuildError> {
-        install_cryptography();
         let shape = Shape::new(&portal.url, origin.contact.as_deref())?;
-        let mut builder = reqwest::Client::builder()
-            .http1_only()
-            .retry(reqwest::retry::never())
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .connect_timeout(origin.connect_timeout)
-            .pool_idle_timeout(KEEP_ALIVE)
-            .pool_max_idle_per_host(MAX_KEPT);
-
-        let via = proxy_for(&origin.proxy, &portal.url)?;
-        // The platform's roots are read only where TLS is spoken: a machine without any can still mirror a portal on its own network.
-        let over_tls = portal.url.scheme() == "https" || via.as_ref().is_some_and(|via| via.is_tls());
-        if let Some(via) = via {
-            let mut proxy = reqwest::Proxy::all(via.uri().to_string()).map_err(BuildError::client)?;
-            if let Some(authorization) = via.authorization() {
-                proxy = proxy.custom_http_auth(authorization.clone());
-            }
-            builder = builder.proxy(proxy);
-        }
-
-        let mut ours = Vec::new();
-        for certificate in origin.ca_file.as_deref().map(authorities).transpose()?.unwrap_or_default() {
-            ours.push(reqwest::Certificate::from_der(&certificate).map_err(BuildError::client)?);
-        }
-        builder = if over_tls { builder.tls_certs_merge(ours) } else { builder.tls_certs_only(ours) };
-
+        let builder = plain(&portal.url, origin)?.pool_idle_timeout(KEEP_ALIVE).pool_max_idle_per_host(MAX_KEPT);
         Ok(Self {
             http: builder.build().map_err(BuildError::client)?,
             shape,
             clock,
+            notes: None,
             connect_timeout: origin.connect_timeout,
             first_byte_timeout: origin.first_byte_timeout,
             idle_timeout: origin.idle_timeout,
             whole_timeout: origin.whole_timeout,
         })
+    }
+
+    /// Notes each call in the history, where the portal is called `portal`.
+    #[must_use]
+    pub fn noting(self, notes: Notes, portal: &str) -> Self {
+        let place = notes.portal(portal);
+        Self { notes: Some((notes, place)), ..self }
     }
 
     /// Asks the portal `call`, at the cost of `reservation`, and waits for the head of the answer.
@@ -100,20 +118,28 @@ impl Client {
     /// Every kind but [`Error::Truncated`] and [`Error::Coding`], which only a body meets. [`Error::is_charged`] says which of them cost a call.
     pub async fn fetch(&self, call: Call, mut reservation: Reservation) -> Result<Answer, Error> {
         let dataset = call.dataset.clone();
+        let is_keyed = call.authorization.is_some();
         let method = call.method.clone();
+        let target = call.path_and_query.clone();
         let request = match self.shape.request(call) {
             Ok(request) => request,
-            Err(error) => {
-                reservation.give_back();
-                return Err(error);
-            }
+            // Dropped before it departs, the reservation is given back.
+            Err(error) => return Err(error),
         };
         let patience = Patience { idle: self.idle_timeout, whole: self.whole_timeout, began: Instant::now() };
         reservation.depart();
+        let (purpose, payer) = (reservation.purpose(), reservation.payer());
+        let noted = self.notes.as_ref().map(|(notes, portal)| {
+            let asks = Asks { target, dataset: dataset.as_deref(), is_keyed };
+            notes.call(*portal, purpose, payer, asks)
+        });
         let response = match self.send(request).await {
             Ok(response) => response,
             Err(error) => {
-                if !error.is_charged() {
+                if error.is_charged() {
+                    reservation.fail();
+                } else {
+                    noted.into_iter().for_each(CallNote::take_back);
                     reservation.give_back();
                 }
                 return Err(error);

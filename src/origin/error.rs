@@ -153,7 +153,8 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    pub(super) fn client(source: reqwest::Error) -> Self {
+    /// What the client library says, without an address.
+    pub fn client(source: reqwest::Error) -> Self {
         Self::Client(source.without_url())
     }
 }

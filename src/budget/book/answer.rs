@@ -5,10 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::account::Account;
+use super::super::dataset;
 use super::super::day::{Day, Heard, Moment, earlier, later};
 use super::super::quota::{QuotaRefusal, Seen, Statement};
 use super::super::refused::Shutter;
-use super::super::report::DatasetReport;
+use super::super::settings::Change;
 use super::{Book, Call};
 use crate::clock::Reading;
 
@@ -18,8 +19,6 @@ const DOMAIN_QUOTA: i64 = 10_002;
 const ANONYMOUS_QUOTA: i64 = 10_005;
 /// A `reset_time` further away than this is absurd.
 const LONGEST_CLOSURE: Duration = Duration::from_secs(36 * 3600);
-/// Datasets whose own limits are remembered.
-const MAX_DATASETS: usize = 256;
 
 impl Book {
     /// The head of the answer to call `id` is here. Says whether anything changed that should be written soon.
@@ -34,11 +33,15 @@ impl Book {
             self.slow_down(&call, seen, moment);
         } else if seen.is_success() {
             self.succeed(&call);
+            if self.own(&call.accounts[0]).is_some() {
+                self.set_proven(&call.accounts[0], true);
+            }
         } else if seen.status == 401 {
             self.set_proven(&call.accounts[0], false);
         }
+        self.hear_of_health(id, call.departed.unwrap_or(moment.elapsed), seen, moment);
         self.after_look(&call, moment);
-        self.note_dataset(seen, moment);
+        self.note_dataset(&call, seen, moment);
         let urgent = self.dirty.change() != before;
         // That the call is no longer under way can be written with whatever comes next.
         self.dirty.call(id);
@@ -69,7 +72,7 @@ impl Book {
             );
         }
         if *account != Account::OtherKeys {
-            self.believe(account, &said);
+            self.believe(account, &said, moment.now);
         }
         if seen.is_success() {
             self.prove(account, said.limit);
@@ -86,14 +89,19 @@ impl Book {
         self.accounts.entry(account.clone()).or_default().days.entry(today).or_default().known = true;
     }
 
-    fn believe(&mut self, account: &Account, said: &Statement) {
-        let configured = self.configured(account);
+    fn believe(&mut self, account: &Account, said: &Statement, now: Timestamp) {
+        let (configured, limit) = (self.configured(account), self.limit(account));
         let state = self.accounts.entry(account.clone()).or_default();
         let before = (state.stated, state.used(said.day));
         state.believe(said, configured);
         if before != (state.stated, state.used(said.day)) {
             self.dirty.account(account);
             self.dirty.day(account, said.day);
+        }
+        if *account == Account::Anonymous && limit != self.limit(account) {
+            let calls = |limit: Option<u64>| limit.map(|limit| limit.to_string());
+            let (from, to) = (calls(limit), calls(self.limit(account)));
+            self.record(Change { at: now, team: None, what: "limit".to_owned(), from, to });
         }
     }
 
@@ -102,6 +110,7 @@ impl Book {
     fn prove(&mut self, account: &Account, limit: u128) {
         let anonymous = self.accounts.get(&Account::Anonymous).and_then(|state| state.stated);
         match account {
+            Account::Key(_) if self.own(account).is_some() => {}
             Account::Key(_) => self.set_proven(account, anonymous.is_some_and(|anonymous| anonymous != limit)),
             Account::Anonymous => {
                 let doubtful = self.accounts.iter().filter(|(_, state)| state.proven && state.stated == anonymous);
@@ -113,7 +122,12 @@ impl Book {
         }
     }
 
+    /// That a key of ours has an account of its own, the operator says, and no answer denies it: else one call that goes wrong would charge it to
+    /// the anonymous account, which has none left when the key is needed.
     fn set_proven(&mut self, account: &Account, proven: bool) {
+        if !proven && self.own(account).is_some() {
+            return;
+        }
         if let Some(state) = self.accounts.get_mut(account).filter(|state| state.proven != proven) {
             state.proven = proven;
             self.dirty.account(account);
@@ -137,9 +151,18 @@ impl Book {
             Some(ANONYMOUS_QUOTA) => {
                 // A key that is counted as anonymous has no account of its own.
                 self.set_proven(&call.accounts[0], false);
+                if self.own(&call.accounts[0]).is_some() {
+                    self.back_off(&call.accounts[0], seen.retry_after, moment);
+                }
                 (Account::Anonymous, Shutter::Anonymous)
             }
-            _ => return self.back_off(&call.accounts[0], seen.retry_after, moment),
+            // Also the account that an unproven key is charged to: else each call would come with another invented one, and none be slowed.
+            _ => {
+                for account in &call.accounts {
+                    self.back_off(account, seen.retry_after, moment);
+                }
+                return;
+            }
         };
         match self.closure(call, seen.refusal.as_ref(), moment) {
             Closure::Until(until) => {
@@ -170,14 +193,17 @@ impl Book {
         tracing::warn!(portal = self.portal, account = account.shown(), "the portal answered 429: waiting");
     }
 
-    fn note_dataset(&mut self, seen: &Seen, moment: Moment) {
-        let (Some(dataset), Some((limit, remaining, resets_at))) = (&seen.dataset, seen.rate_limit.dataset_statement()) else { return };
-        if self.datasets.len() >= MAX_DATASETS && !self.datasets.contains_key(dataset) {
-            let oldest = self.datasets.values().min_by_key(|held| held.seen_at).map(|held| held.dataset.clone());
-            oldest.and_then(|oldest| self.datasets.remove(&oldest));
-        }
-        let report = DatasetReport { dataset: dataset.clone(), limit, remaining, resets_at, seen_at: moment.now };
-        self.datasets.insert(dataset.clone(), report);
+    /// What is said of the dataset that was asked about. As with the account's own figures, a key that is refused may be told anybody's.
+    fn note_dataset(&mut self, call: &Call, seen: &Seen, moment: Moment) {
+        let account = &call.accounts[0];
+        let speaks = *account == Account::Anonymous || (seen.is_success() && *account != Account::OtherKeys);
+        let said = seen.rate_limit.dataset_statement().filter(|_| speaks);
+        let (Some(dataset), Some((limit, remaining, resets_at))) = (&seen.dataset, said) else { return };
+        let same = |other: &&Call| other.dataset.as_ref() == Some(dataset) && other.accounts.contains(account);
+        let under_way = self.calls.values().filter(same).count() as u64;
+        let said = dataset::Statement { limit, remaining, resets_at };
+        self.datasets.note((account.clone(), dataset.clone()), said, call.departed.unwrap_or(moment.elapsed), under_way, moment);
+        self.dirty.touch();
     }
 }
 

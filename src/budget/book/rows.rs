@@ -1,19 +1,15 @@
-//! What of a book is written, and how it is read back.
+//! What of a book is written: its rows, and which of them differ from the ledger's. How they are read back is in [`restore`](super::restore).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::super::account::{Account, AccountState, BackOff, PROBE_INTERVAL, Shut, Tally};
-use super::super::day::{Calendar, Day, later};
-use super::super::refused::Shutter;
-use super::{Allowance, Book, Call};
-use crate::budget::Purpose;
-use crate::clock::Reading;
-
-/// How long after its reservation a call of a process that died may have been counted.
-const CALL_LIFE: Duration = Duration::from_secs(3600);
+use super::super::account::{Account, Tally};
+use super::super::dataset::{Held, Of};
+use super::super::day::Day;
+use super::super::settings::{self, Change};
+use super::Book;
+use crate::team::TeamId;
 
 /// An account's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +42,48 @@ pub(in crate::budget) struct CallRow {
     pub accounts: String,
     /// Days, with commas between.
     pub days: String,
+    /// The team that pays.
+    pub team: Option<String>,
+}
+
+/// What a team has spent of the anonymous account on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::budget) struct TeamRow {
+    pub team: String,
+    pub day: i64,
+    pub own: u64,
+}
+
+/// A limit of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::budget) struct DatasetRow {
+    pub account: String,
+    pub dataset: String,
+    pub limit: u64,
+    pub remaining: u64,
+    pub resets_ms: Option<i64>,
+    pub seen_ms: i64,
+    pub own: u64,
+    pub last_call_ms: i64,
+}
+
+/// A setting in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::budget) struct SettingRow {
+    pub team: String,
+    pub name: String,
+    pub value: String,
+}
+
+/// A change of a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::budget) struct ChangeRow {
+    pub number: u64,
+    pub at_ms: i64,
+    pub team: Option<String>,
+    pub what: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
 }
 
 /// Everything that one portal has in the ledger.
@@ -54,6 +92,11 @@ pub(in crate::budget) struct Rows {
     pub accounts: Vec<AccountRow>,
     pub days: Vec<DayRow>,
     pub calls: Vec<CallRow>,
+    pub teams: Vec<TeamRow>,
+    pub datasets: Vec<DatasetRow>,
+    /// All settings in force, or none where they are not to be written.
+    pub settings: Vec<SettingRow>,
+    pub changes: Vec<ChangeRow>,
 }
 
 /// What is to be written of one book, as it is now.
@@ -65,6 +108,10 @@ pub(in crate::budget) struct Batch {
     pub rows: Rows,
     /// Calls that are over.
     pub over: Vec<u64>,
+    /// Limits of datasets that are forgotten.
+    pub forgotten: Vec<(String, String)>,
+    /// Changes of settings before this one are forgotten.
+    pub first_change: u64,
     pub prune: Option<Prune>,
     taken: Marks,
 }
@@ -72,7 +119,7 @@ pub(in crate::budget) struct Batch {
 /// Which rows are dropped.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::budget) struct Prune {
-    /// Of the anonymous account: days before this.
+    /// Of the anonymous account and of teams: days before this.
     pub anonymous_before: Option<Day>,
     /// Of keys: days up to this.
     pub keys_last: Day,
@@ -84,7 +131,19 @@ struct Marks {
     accounts: BTreeSet<Account>,
     days: BTreeSet<(Account, Day)>,
     calls: BTreeSet<u64>,
+    teams: BTreeSet<(TeamId, Day)>,
+    datasets: BTreeSet<Of>,
+    settings: bool,
+    changes: BTreeSet<u64>,
     prune: Option<Prune>,
+}
+
+impl Marks {
+    fn is_empty(&self) -> bool {
+        let Self { accounts, days, calls, teams, datasets, settings, changes, prune } = self;
+        let rows = accounts.is_empty() && days.is_empty() && calls.is_empty() && teams.is_empty() && datasets.is_empty();
+        rows && !settings && changes.is_empty() && prune.is_none()
+    }
 }
 
 /// Marks, and the number of the last change.
@@ -114,6 +173,26 @@ impl Dirty {
         self.marks.calls.insert(id);
     }
 
+    pub fn team(&mut self, team: TeamId, day: Day) {
+        self.change += 1;
+        self.marks.teams.insert((team, day));
+    }
+
+    pub fn settings(&mut self) {
+        self.change += 1;
+        self.marks.settings = true;
+    }
+
+    pub fn setting_changed(&mut self, number: u64) {
+        self.change += 1;
+        self.marks.changes.insert(number);
+    }
+
+    /// Something differs that marks itself.
+    pub fn touch(&mut self) {
+        self.change += 1;
+    }
+
     pub fn prune(&mut self, anonymous_before: Option<Day>, keys_last: Day) {
         self.change += 1;
         self.marks.prune = Some(Prune { anonymous_before, keys_last });
@@ -121,83 +200,6 @@ impl Dirty {
 }
 
 impl Book {
-    /// Opens a book with what the ledger holds. The day is not known until an answer tells it, however much the ledger holds.
-    pub fn restore(portal: String, allowance: Allowance, rows: Rows, reading: Reading) -> Self {
-        let mut accounts: BTreeMap<Account, AccountState> = BTreeMap::new();
-        for row in rows.accounts {
-            let Some(account) = Account::parse(&row.account) else { continue };
-            let state = accounts.entry(account).or_default();
-            state.stated = row.stated.and_then(|text| text.parse().ok());
-            state.proven = row.proven;
-            // A restart is no reason to probe early.
-            let probe_at = reading.elapsed.saturating_add(PROBE_INTERVAL);
-            let until = row.shut_until_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-            state.shut = row.shut_by.as_deref().and_then(Shutter::parse).zip(until).map(|(by, until)| Shut { by, until, probe_at });
-        }
-        for row in rows.days {
-            let Some(account) = Account::parse(&row.account) else { continue };
-            let DayRow { own, base, drift, looks, revalidations, .. } = row;
-            let known = account == Account::OtherKeys;
-            let tally = Tally { own, base, drift, looks, revalidations, known, ..Tally::default() };
-            accounts.entry(account).or_default().days.insert(Day(row.day), tally);
-        }
-        let last = accounts.values().filter_map(|state| state.days.keys().next_back()).max().copied();
-        let calls: BTreeMap<u64, Call> = rows.calls.into_iter().filter_map(|row| Some((row.id, recovered(row, reading)?))).collect();
-        let mut book = Self {
-            portal,
-            allowance,
-            calendar: Calendar::new(reading, last),
-            accounts,
-            next_id: calls.keys().next_back().map_or(1, |id| id + 1),
-            calls,
-            looks_waiting: 0,
-            look_back_off: BackOff::default(),
-            ask_at: Duration::ZERO,
-            datasets: BTreeMap::new(),
-            closing: false,
-            dirty: Dirty::default(),
-        };
-        book.charge_recovered(reading);
-        book
-    }
-
-    /// A call that was under way when its process died may have been counted at any time until now, within its life.
-    fn charge_recovered(&mut self, reading: Reading) {
-        let charges: Vec<(u64, Day)> = self
-            .calls
-            .iter()
-            .filter_map(|(id, call)| {
-                let reach = Day::of(later(call.since, CALL_LIFE).min(later(reading.now, self.calendar.skew())));
-                let last = *call.days.last()?;
-                (reach > last).then_some((*id, last.next()))
-            })
-            .collect();
-        for (id, day) in charges {
-            self.charge(id, day);
-        }
-        let over: Vec<u64> = self.calls.iter().filter(|(_, call)| later(call.since, CALL_LIFE) < reading.now).map(|(id, _)| *id).collect();
-        self.forget(&over);
-    }
-
-    /// Takes in what a ledger holds that could not be opened before: of each count the higher one.
-    pub fn absorb(&mut self, rows: Rows) {
-        for row in rows.days {
-            let Some(account) = Account::parse(&row.account) else { continue };
-            let day = Day(row.day);
-            let known = self.inherits(&account, day);
-            self.dirty.day(&account, day);
-            let days = &mut self.accounts.entry(account).or_default().days;
-            let tally = days.entry(day).or_insert_with(|| Tally { known, ..Tally::default() });
-            // Nothing has departed yet: what waits for the ledger is all that is new.
-            let before = tally.own.saturating_sub(tally.waiting);
-            tally.own = before.max(row.own).saturating_add(tally.waiting);
-            tally.base = tally.base.max(row.base);
-            tally.drift = tally.drift.max(row.drift);
-            tally.looks = tally.looks.max(row.looks);
-            tally.revalidations = tally.revalidations.max(row.revalidations);
-        }
-    }
-
     /// The number of the last change.
     pub fn change(&self) -> u64 {
         self.dirty.change
@@ -205,16 +207,24 @@ impl Book {
 
     /// Takes everything that differs from the ledger, or `None` if nothing does.
     pub fn take_batch(&mut self) -> Option<Batch> {
-        let marks = std::mem::take(&mut self.dirty.marks);
-        if marks.accounts.is_empty() && marks.days.is_empty() && marks.calls.is_empty() && marks.prune.is_none() {
+        let mut marks = std::mem::take(&mut self.dirty.marks);
+        marks.datasets.append(&mut self.datasets.take_changed());
+        if marks.is_empty() {
             return None;
         }
         let accounts = marks.accounts.iter().filter_map(|account| self.account_row(account)).collect();
         let days = marks.days.iter().filter_map(|(account, day)| self.day_row(account, *day)).collect();
         let (under_way, over): (Vec<u64>, Vec<u64>) = marks.calls.iter().partition(|id| self.calls.contains_key(id));
         let calls = under_way.into_iter().filter_map(|id| self.call_row(id)).collect();
-        let rows = Rows { accounts, days, calls };
-        Some(Batch { portal: self.portal.clone(), change: self.dirty.change, rows, over, prune: marks.prune, taken: marks })
+        let teams = marks.teams.iter().filter_map(|(team, day)| self.team_row(*team, *day)).collect();
+        let (held, forgotten): (Vec<&Of>, Vec<&Of>) = marks.datasets.iter().partition(|of| self.datasets.get(of).is_some());
+        let datasets = held.into_iter().filter_map(|of| self.dataset_row(of)).collect();
+        let forgotten = forgotten.into_iter().map(|(account, dataset)| (account.text(), dataset.clone())).collect();
+        let settings = if marks.settings { self.setting_rows() } else { Vec::new() };
+        let changes = marks.changes.iter().filter_map(|number| self.change_row(*number)).collect();
+        let rows = Rows { accounts, days, calls, teams, datasets, settings, changes };
+        let (portal, change, prune) = (self.portal.clone(), self.dirty.change, marks.prune);
+        Some(Batch { portal, change, rows, over, forgotten, first_change: self.settings.first(), prune, taken: marks })
     }
 
     /// Marks again what could not be written.
@@ -223,6 +233,10 @@ impl Book {
         marks.accounts.extend(batch.taken.accounts);
         marks.days.extend(batch.taken.days);
         marks.calls.extend(batch.taken.calls);
+        marks.teams.extend(batch.taken.teams);
+        marks.datasets.extend(batch.taken.datasets);
+        marks.settings |= batch.taken.settings;
+        marks.changes.extend(batch.taken.changes);
         marks.prune = marks.prune.or(batch.taken.prune);
     }
 
@@ -246,19 +260,36 @@ impl Book {
         let call = self.calls.get(&id)?;
         let accounts: Vec<String> = call.accounts.iter().map(Account::text).collect();
         let days: Vec<String> = call.days.iter().map(|day| day.0.to_string()).collect();
-        Some(CallRow { id, since_ms: call.since.as_millisecond(), accounts: accounts.join("\n"), days: days.join(",") })
+        let team = call.team.and_then(|team| self.teams.name(team)).map(str::to_owned);
+        Some(CallRow { id, since_ms: call.since.as_millisecond(), accounts: accounts.join("\n"), days: days.join(","), team })
     }
-}
 
-/// A call of a process that died: charged, departed as far as anybody knows, and without an answer.
-fn recovered(row: CallRow, reading: Reading) -> Option<Call> {
-    Some(Call {
-        accounts: row.accounts.lines().map(Account::parse).collect::<Option<Vec<_>>>().filter(|accounts| !accounts.is_empty())?,
-        days: row.days.split(',').map(|day| day.parse().map(Day).ok()).collect::<Option<_>>()?,
-        purpose: Purpose::Fill,
-        since: Timestamp::from_millisecond(row.since_ms).ok()?,
-        departed: Some(reading.elapsed),
-        lost: Some(reading.elapsed),
-        probe: false,
-    })
+    fn team_row(&self, team: TeamId, day: Day) -> Option<TeamRow> {
+        Some(TeamRow { team: self.teams.name(team)?.to_owned(), day: day.0, own: self.teams.spent_by(team, day) })
+    }
+
+    fn dataset_row(&self, of: &Of) -> Option<DatasetRow> {
+        let Held { said, seen_at, own, last_call, .. } = *self.datasets.get(of)?;
+        Some(DatasetRow {
+            account: of.0.text(),
+            dataset: of.1.clone(),
+            limit: said.limit,
+            remaining: said.remaining,
+            resets_ms: said.resets_at.map(Timestamp::as_millisecond),
+            seen_ms: seen_at.as_millisecond(),
+            own,
+            last_call_ms: last_call.as_millisecond(),
+        })
+    }
+
+    fn setting_rows(&self) -> Vec<SettingRow> {
+        let row =
+            |((team, name), value): (&settings::Name, &String)| SettingRow { team: team.clone(), name: name.clone(), value: value.clone() };
+        self.settings.in_force.iter().map(row).collect()
+    }
+
+    fn change_row(&self, number: u64) -> Option<ChangeRow> {
+        let Change { at, team, what, from, to } = self.settings.change(number)?.clone();
+        Some(ChangeRow { number, at_ms: at.as_millisecond(), team, what, from, to })
+    }
 }

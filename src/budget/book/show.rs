@@ -2,25 +2,56 @@
 
 use std::time::Duration;
 
-use super::super::account::{Account, AccountState, Tally};
-use super::super::day::{Moment, later};
+use jiff::Timestamp;
+
+use super::super::account::{Account, AccountState};
+use super::super::day::{Day, Moment, later};
 use super::super::refused::Shutter;
-use super::super::report::{AccountReport, RateLimit, Report, Reserves, State};
+use super::super::report::{AccountReport, RateLimit, RateLimits, Report, Reserves, State};
+use super::super::shares::Portion;
 use super::Book;
 use crate::clock::Reading;
+use crate::team::TeamId;
+
+/// What every team was last told.
+#[derive(Debug)]
+pub(super) struct Shown {
+    /// The last change, the second and the day that it was reckoned from.
+    basis: (u64, i64, Day),
+    /// By team.
+    limits: Vec<RateLimits>,
+}
 
 impl Book {
-    /// The anonymous account's figures. On the way of every hit: at all times but midnight it looks at the clock and subtracts.
-    pub fn rate_limit(&mut self, reading: Reading) -> RateLimit {
+    /// What the team, and what all of them, may still spend of the anonymous account. On the way of every hit: what was told last is told again
+    /// until something changes, or the second is over.
+    pub fn rate_limits(&mut self, team: TeamId, reading: Reading) -> RateLimits {
         if self.calendar.would_turn(reading) {
             self.tick(reading);
         }
-        let today = self.calendar.today();
-        let (limit, used) = self.standing(&Account::Anonymous, today);
+        let (team, today) = (self.teams.of(team), self.calendar.today());
         let now = self.calendar.moment(reading).now;
+        let basis = (self.dirty.change(), now.as_second(), today);
+        if let Some(shown) = self.shown.as_ref().filter(|shown| shown.basis == basis) {
+            return shown.limits[team.index()];
+        }
+        let limits = self.all_rate_limits(now, today);
+        let shown = self.shown.insert(Shown { basis, limits });
+        shown.limits[team.index()]
+    }
+
+    fn all_rate_limits(&self, now: Timestamp, today: Day) -> Vec<RateLimits> {
+        let (limit, used) = self.standing(&Account::Anonymous, today);
         let closed = self.accounts.get(&Account::Anonymous).is_some_and(|state| state.closed(now, self.calendar.skew()).is_some());
-        let remaining = if closed { 0 } else { limit.saturating_sub(used) };
-        RateLimit { limit, remaining, reset: today.end() }
+        let remaining = |left: u64| if closed { 0 } else { left };
+        let portal = RateLimit { limit, remaining: remaining(limit.saturating_sub(used)), reset: today.end() };
+        let split = self.team_day(today).split(today.elapsed(now));
+        let of_team = |portion: &Portion| RateLimit {
+            limit: portion.ceiling.map_or(limit, |ceiling| ceiling.min(limit)),
+            remaining: remaining(split.left_of(portion)),
+            reset: today.end(),
+        };
+        split.portions.iter().map(|portion| RateLimits { team: of_team(portion), portal }).collect()
     }
 
     /// Looks of the day, and what is left of it.
@@ -39,7 +70,8 @@ impl Book {
         let fresh = AccountState::default();
         let anonymous = self.accounts.get(&Account::Anonymous).unwrap_or(&fresh);
         let others = self.accounts.iter().filter(|(account, state)| {
-            **account != Account::Anonymous && (state.tally(today).is_some() || state.closed(moment.now, self.calendar.skew()).is_some())
+            let concerned = state.tally(today).is_some() || state.closed(moment.now, self.calendar.skew()).is_some();
+            **account != Account::Anonymous && (concerned || self.own(account).is_some())
         });
         let accounts = std::iter::once((&Account::Anonymous, anonymous)).chain(others);
         Report {
@@ -47,8 +79,10 @@ impl Book {
             day_known: self.calendar.known(),
             clock_correction_s: self.calendar.correction().as_secs(),
             ledger_writable,
+            down_until: self.breaker.open_until().map(|until| later(moment.now, until.saturating_sub(moment.elapsed))),
             accounts: accounts.map(|(account, state)| self.account_report(account, state, moment)).collect(),
-            datasets: self.datasets.values().cloned().collect(),
+            teams: self.team_reports(today, moment),
+            datasets: self.datasets.report(moment.now),
         }
     }
 
@@ -57,13 +91,16 @@ impl Book {
         let tally = state.tally(today).cloned().unwrap_or_default();
         let limit = self.limit(account);
         let (look, revalidation) = self.unspent(account, today);
-        let (shown, until) = self.state(account, state, &tally, moment);
+        let (shown, until) = self.state_on(account, today, moment);
         AccountReport {
             account: account.shown(),
+            name: self.own(account).map(|own| own.name.clone()),
             limit,
             used: tally.used(),
             remaining: limit.map(|limit| limit.saturating_sub(tally.used())),
             resets_at: today.end(),
+            looks: tally.looks,
+            revalidations: tally.revalidations,
             drift: tally.drift,
             state: shown,
             until,
@@ -73,19 +110,22 @@ impl Book {
         }
     }
 
-    fn state(&self, account: &Account, state: &AccountState, tally: &Tally, moment: Moment) -> (State, Option<jiff::Timestamp>) {
-        if let Some(shut) = state.closed(moment.now, self.calendar.skew()) {
+    /// Whether calls may leave on the account, and until when not.
+    pub(super) fn state_on(&self, account: &Account, day: Day, moment: Moment) -> (State, Option<Timestamp>) {
+        let state = self.accounts.get(account);
+        if let Some(shut) = state.and_then(|state| state.closed(moment.now, self.calendar.skew())) {
             let shown = match shut.by {
                 Shutter::Domain => State::ClosedDomain,
                 Shutter::Anonymous => State::ClosedAnonymous,
             };
             return (shown, Some(shut.until));
         }
-        if let Some(left) = state.back_off.left(moment.elapsed) {
+        if let Some(left) = state.and_then(|state| state.back_off.left(moment.elapsed)) {
             return (State::BackingOff, Some(later(moment.now, left)));
         }
-        if self.limit(account).is_some_and(|limit| tally.used() >= limit) {
-            return (State::Exhausted, Some(self.calendar.today().end()));
+        let used = state.map_or(0, |state| state.used(day));
+        if self.limit(account).is_some_and(|limit| used >= limit) {
+            return (State::Exhausted, Some(day.end()));
         }
         (if self.learning(account) { State::Learning } else { State::Open }, None)
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::account::{Account, AccountState};
+use super::super::account::{Account, AccountState, Limit};
 use super::super::day::{Day, Moment, later};
-use super::super::{Purpose, Refused, Why};
+use super::super::{KeyAccount, Purpose, Refused, Why};
 use super::{Book, Call};
 use crate::clock::Reading;
 
@@ -31,7 +31,8 @@ impl Book {
             && self.looks_waiting == 0
             && self.look_back_off.left(moment.elapsed).is_none()
             && !self.under_way(|call| call.purpose == Purpose::Look)
-            && self.may_spend(&[Account::Anonymous], Purpose::Look, moment).is_ok()
+            && self.may_be_charged(&[Account::Anonymous], Purpose::Look, moment).is_ok()
+            && self.portal_works(&[Account::Anonymous], moment).is_ok()
     }
 
     /// The accounts of a call: a key that has not shown a limit of its own is charged to the anonymous account too.
@@ -50,7 +51,7 @@ impl Book {
     }
 
     /// Whether the accounts allow one more call; `Ok(true)` if only as a probe of a closed one.
-    pub(super) fn may_spend(&self, accounts: &[Account], purpose: Purpose, moment: Moment) -> Result<bool, Refused> {
+    pub(super) fn may_be_charged(&self, accounts: &[Account], purpose: Purpose, moment: Moment) -> Result<bool, Refused> {
         let [first, last] = self.calendar.window(moment.now);
         let today = self.calendar.today();
         let mut probe = false;
@@ -61,11 +62,11 @@ impl Book {
             let Some(state) = self.accounts.get(account) else { continue };
             let (limit, used) = self.standing(account, today);
             if let Some(left) = state.back_off.left(moment.elapsed) {
-                return Err(Refused { why: Why::BackingOff, until: later(moment.now, left), limit, used });
+                return Err(Refused { why: Why::BackingOff, until: later(moment.now, left), limit, used, team: None });
             }
             if let Some(shut) = state.closed(moment.now, self.calendar.skew()) {
                 if moment.elapsed < shut.probe_at {
-                    return Err(Refused { why: Why::Closed(shut.by), until: shut.until, limit, used });
+                    return Err(Refused { why: Why::Closed(shut.by), until: shut.until, limit, used, team: None });
                 }
                 probe = true;
             }
@@ -78,14 +79,14 @@ impl Book {
                     Full::Limit => Why::Exhausted,
                     Full::Reserve => Why::ReserveSpent,
                 };
-                return Err(Refused { why, until, limit, used });
+                return Err(Refused { why, until, limit, used, team: None });
             }
         }
         // The ledger's day can be another than the clock's; it may be the true one, and full.
         if let Some((account, _)) = self.full(accounts, today, purpose).filter(|_| moment.elapsed < self.ask_at) {
             let (limit, used) = self.standing(account, today);
             let wait = self.ask_at.saturating_sub(moment.elapsed);
-            return Err(Refused { why: Why::Exhausted, until: later(moment.now, wait), limit, used });
+            return Err(Refused { why: Why::Exhausted, until: later(moment.now, wait), limit, used, team: None });
         }
         Ok(probe)
     }
@@ -110,7 +111,7 @@ impl Book {
 
     fn refused_for_now(&self, moment: Moment, why: Why) -> Refused {
         let (limit, used) = self.standing(&Account::Anonymous, self.calendar.today());
-        Refused { why, until: later(moment.now, SOON), limit, used }
+        Refused { why, until: later(moment.now, SOON), limit, used, team: None }
     }
 
     /// The first of the accounts that has no call left on that day for that purpose.
@@ -185,11 +186,21 @@ impl Book {
 
     pub(super) fn limit(&self, account: &Account) -> Option<u64> {
         let configured = self.configured(account);
-        self.accounts.get(account).map_or(configured, |state| state.limit(configured))
+        self.accounts.get(account).map_or_else(|| configured.of(None), |state| state.limit(configured))
     }
 
-    pub(super) fn configured(&self, account: &Account) -> Option<u64> {
-        (*account == Account::Anonymous).then(|| u64::from(self.allowance.daily_calls.get()))
+    /// What is configured: of the anonymous account the most that it may spend, of a key of ours what is assumed.
+    pub(super) fn configured(&self, account: &Account) -> Limit {
+        match account {
+            Account::Anonymous => Limit::AtMost(u64::from(self.allowance.daily_calls.get())),
+            _ => self.own(account).map_or(Limit::Unknown, |own| Limit::Assumed(u64::from(own.daily_calls.get()))),
+        }
+    }
+
+    /// The organisation's own account, if it is one.
+    pub(super) fn own(&self, account: &Account) -> Option<&KeyAccount> {
+        let Account::Key(key) = account else { return None };
+        self.allowance.accounts.iter().find(|own| own.fingerprint == *key)
     }
 
     pub(super) fn standing(&self, account: &Account, day: Day) -> (u64, u64) {

@@ -6,7 +6,7 @@ use super::*;
 async fn without_others_the_ledger_says_what_the_portal_says_also_when_calls_overlap() {
     let budget = Office::new(5000).open_learnt().await;
     let calls = [sent(&budget, Purpose::Fill).await, sent(&budget, Purpose::Fill).await, sent(&budget, Purpose::Fill).await];
-    let waiting = budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap();
+    let waiting = budget.ask(None, Purpose::Fill).await.unwrap();
     // The portal took them in another order than they departed, and the answers come in a third.
     for (call, used) in calls.into_iter().zip([4, 2, 3]) {
         drop(call.settle(&answer(200, 5000, 5000 - used, TONIGHT)));
@@ -44,9 +44,9 @@ async fn a_lower_limit_is_believed_and_kept_over_a_restart() {
     let office = Office::new(5000);
     let budget = office.open();
     drop(sent(&budget, Purpose::Look).await.settle(&answer(200, 3000, 2999, TONIGHT)));
-    assert_eq!(budget.rate_limit(PORTAL).limit, 3000);
+    assert_eq!(budget.rate_limits(PORTAL, TeamId::DEFAULT).portal.limit, 3000);
     budget.close().await;
-    assert_eq!(office.open().rate_limit(PORTAL).limit, 3000);
+    assert_eq!(office.open().rate_limits(PORTAL, TeamId::DEFAULT).portal.limit, 3000);
 }
 
 #[tokio::test]
@@ -55,9 +55,9 @@ async fn the_portals_refusals_close_the_account_until_their_reset_time() {
         let office = Office::new(5000);
         let budget = office.open_learnt().await;
         drop(sent(&budget, Purpose::Fill).await.settle(&refusal(code, Some("2026-03-01T20:00:00Z"))));
-        let refused = budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err();
+        let refused = budget.ask(None, Purpose::Fill).await.unwrap_err();
         assert_eq!((refused.reason(), refused.until, refused.used), (reason, at("2026-03-01T20:00:00Z"), 2));
-        assert_eq!((budget.account(0).state, budget.rate_limit(PORTAL).remaining), (state, 0));
+        assert_eq!((budget.account(0).state, budget.rate_limits(PORTAL, TeamId::DEFAULT).portal.remaining), (state, 0));
         office.pass(8 * 3600 + 2);
         drop(sent(&budget, Purpose::Fill).await.settle(&bare(200)));
         assert_eq!(budget.account(0).state, State::Open);
@@ -71,10 +71,10 @@ async fn a_closed_account_is_probed_once_an_hour() {
     drop(sent(&budget, Purpose::Fill).await.settle(&refusal(10005, Some("2026-03-02T00:00:00Z"))));
     for _ in 0..3 {
         office.pass(3599);
-        assert_eq!(budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err().reason(), "closed-anonymous");
+        assert_eq!(budget.ask(None, Purpose::Fill).await.unwrap_err().reason(), "closed-anonymous");
         office.pass(1);
         let probe = sent(&budget, Purpose::Fill).await;
-        assert_eq!(budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err().reason(), "closed-anonymous", "one alone");
+        assert_eq!(budget.ask(None, Purpose::Fill).await.unwrap_err().reason(), "closed-anonymous", "one alone");
         drop(probe.settle(&refusal(10005, Some("2026-03-02T00:00:00Z"))));
     }
     office.pass(3600);
@@ -91,7 +91,7 @@ async fn a_closed_account_stays_closed_over_a_restart() {
     budget.close().await;
     let budget = office.open();
     assert!(!budget.wants_look(PORTAL));
-    assert_eq!(budget.reserve(PORTAL, None, Purpose::Look).await.unwrap_err().reason(), "closed-anonymous");
+    assert_eq!(budget.ask(None, Purpose::Look).await.unwrap_err().reason(), "closed-anonymous");
     office.pass(3600);
     assert!(budget.wants_look(PORTAL), "the look is the probe");
 }
@@ -114,7 +114,7 @@ async fn any_other_429_makes_us_wait_for_minutes_and_what_was_under_way_with_it_
     for call in together {
         drop(call.settle(&bare(429)));
     }
-    let refused = budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err();
+    let refused = budget.ask(None, Purpose::Fill).await.unwrap_err();
     assert_eq!((refused.reason(), refused.until), ("backing-off", at("2026-03-01T12:01:00Z")));
     office.pass(60);
     drop(sent(&budget, Purpose::Fill).await.settle(&refusal(4711, None)));
@@ -178,10 +178,10 @@ async fn a_key_proves_nothing_while_the_anonymous_limit_was_never_stated() {
 async fn a_keys_exhaustion_is_its_own_and_the_anonymous_one_holds_invented_keys() {
     let budget = Office::new(4).open_learnt().await;
     drop(sent_with(&budget, "k").await.settle(&answer(200, 2, 0, TONIGHT)));
-    assert_eq!(budget.reserve(PORTAL, Some("k"), Purpose::Fill).await.unwrap_err().reason(), "exhausted");
+    assert_eq!(budget.ask(Some("k"), Purpose::Fill).await.unwrap_err().reason(), "exhausted");
     drop(sent_with(&budget, "a").await.settle(&bare(401)));
     drop(sent_with(&budget, "b").await.settle(&bare(401)));
-    let refused = budget.reserve(PORTAL, Some("c"), Purpose::Fill).await.unwrap_err();
+    let refused = budget.ask(Some("c"), Purpose::Fill).await.unwrap_err();
     assert_eq!((refused.reason(), refused.used), ("exhausted", 4));
     assert_eq!(budget.report(PORTAL).accounts.len(), 4, "the refused one has no row");
 }

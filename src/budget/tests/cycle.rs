@@ -8,7 +8,7 @@ use super::*;
 async fn a_reservation_dropped_before_it_departed_is_given_back() {
     let office = Office::new(100);
     let budget = office.open_learnt().await;
-    let call = budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap();
+    let call = budget.ask(None, Purpose::Fill).await.unwrap();
     assert_eq!(budget.used(), 2);
     drop(call);
     assert_eq!(budget.used(), 1);
@@ -35,13 +35,14 @@ async fn a_call_whose_connection_was_never_made_is_given_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_500_that_ask_at_once_ten_are_granted_when_ten_are_left() {
-    let office = Office::new(11);
+    let mut office = Office::new(11);
+    office.settings.max_waiting = NonZeroUsize::new(500).unwrap();
     let budget = office.open_learnt().await;
     let asking: Vec<_> = (0..500)
         .map(|_| {
             let budget = budget.clone();
             tokio::spawn(async move {
-                let mut call = budget.reserve(PORTAL, None, Purpose::Fill).await?;
+                let mut call = budget.ask(None, Purpose::Fill).await?;
                 call.depart();
                 tokio::task::yield_now().await;
                 drop(call.settle(&bare(200)));
@@ -67,7 +68,7 @@ async fn no_more_calls_are_under_way_than_the_settings_allow() {
     for _ in 0..8 {
         calls.push(sent(&budget, Purpose::Fill).await);
     }
-    let mut ninth = pin!(budget.reserve(PORTAL, None, Purpose::Fill));
+    let mut ninth = pin!(budget.ask(None, Purpose::Fill));
     assert!(waits(&budget, ninth.as_mut()).await);
     // A body that is still read counts.
     let reading = calls.pop().unwrap().settle(&bare(200));
@@ -81,7 +82,7 @@ async fn no_more_calls_are_under_way_than_the_settings_allow() {
 async fn a_future_dropped_while_it_waits_leaves_no_charge_and_no_permit_behind() {
     let budget = Office::new(1000).open_learnt().await;
     for polls in 0..40 {
-        let mut asking = Box::pin(budget.reserve(PORTAL, None, Purpose::Fill));
+        let mut asking = Box::pin(budget.ask(None, Purpose::Fill));
         for _ in 0..polls % 4 {
             if asking.as_mut().now_or_never().is_some() {
                 break;
@@ -94,7 +95,7 @@ async fn a_future_dropped_while_it_waits_leaves_no_charge_and_no_permit_behind()
     assert_eq!(budget.used(), 1);
     let mut calls = Vec::new();
     for _ in 0..8 {
-        calls.push(budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap());
+        calls.push(budget.ask(None, Purpose::Fill).await.unwrap());
     }
     assert_eq!(budget.used(), 9);
 }
@@ -110,15 +111,15 @@ async fn reserves_are_kept_for_their_purpose() {
     for _ in 0..93 {
         drop(sent(&budget, Purpose::Fill).await.settle(&bare(200)));
     }
-    assert_eq!(budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err().reason(), "exhausted");
+    assert_eq!(budget.ask(None, Purpose::Fill).await.unwrap_err().reason(), "exhausted");
     for _ in 0..2 {
         drop(sent(&budget, Purpose::Revalidation).await.settle(&bare(200)));
     }
-    assert_eq!(budget.reserve(PORTAL, None, Purpose::Revalidation).await.unwrap_err().reason(), "exhausted");
+    assert_eq!(budget.ask(None, Purpose::Revalidation).await.unwrap_err().reason(), "exhausted");
     for _ in 0..4 {
         drop(sent(&budget, Purpose::Look).await.settle(&bare(200)));
     }
-    let refused = budget.reserve(PORTAL, None, Purpose::Look).await.unwrap_err();
+    let refused = budget.ask(None, Purpose::Look).await.unwrap_err();
     assert_eq!((refused.used, refused.until), (100, at("2026-03-02T00:00:02Z")));
 }
 
@@ -128,20 +129,23 @@ async fn revalidation_spends_its_reserve_and_nothing_else() {
     office.settings.revalidation_reserve = 1;
     let budget = office.open_learnt().await;
     drop(sent(&budget, Purpose::Revalidation).await.settle(&bare(200)));
-    assert_eq!(budget.reserve(PORTAL, None, Purpose::Revalidation).await.unwrap_err().reason(), "reserve-spent");
+    assert_eq!(budget.ask(None, Purpose::Revalidation).await.unwrap_err().reason(), "reserve-spent");
 }
 
 #[tokio::test]
 async fn fields_for_clients_show_the_ledgers_present_state() {
     let budget = Office::new(100).open_learnt().await;
-    assert_eq!(budget.rate_limit(PORTAL), RateLimit { limit: 100, remaining: 99, reset: at("2026-03-02T00:00:00Z") });
+    assert_eq!(
+        budget.rate_limits(PORTAL, TeamId::DEFAULT).portal,
+        RateLimit { limit: 100, remaining: 99, reset: at("2026-03-02T00:00:00Z") }
+    );
 }
 
 #[tokio::test]
 async fn a_closed_budget_refuses() {
     let budget = Office::new(100).open_learnt().await;
     budget.close().await;
-    assert_eq!(budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err().reason(), "shutting-down");
+    assert_eq!(budget.ask(None, Purpose::Fill).await.unwrap_err().reason(), "shutting-down");
     budget.close().await;
 }
 
@@ -149,7 +153,7 @@ async fn a_closed_budget_refuses() {
 async fn whoever_waits_when_the_budget_is_closed_is_refused() {
     let budget = Office::new(100).open();
     let alone = sent(&budget, Purpose::Fill).await;
-    let mut second = pin!(budget.reserve(PORTAL, None, Purpose::Fill));
+    let mut second = pin!(budget.ask(None, Purpose::Fill));
     assert!(waits(&budget, second.as_mut()).await);
     budget.close().await;
     assert_eq!(second.await.unwrap_err().reason(), "shutting-down");

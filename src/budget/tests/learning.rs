@@ -12,7 +12,7 @@ async fn an_empty_ledger_lets_one_look_out_alone_and_learns_the_base_from_it() {
     assert!(budget.wants_look(PORTAL));
     let look = sent(&budget, Purpose::Look).await;
     assert!(!budget.wants_look(PORTAL), "one is under way");
-    let mut fill = pin!(budget.reserve(PORTAL, None, Purpose::Fill));
+    let mut fill = pin!(budget.ask(None, Purpose::Fill));
     assert!(waits(&budget, fill.as_mut()).await);
     assert_eq!(budget.account(0).state, State::Learning);
     drop(look.settle(&answer(200, 5000, 2000, TONIGHT)));
@@ -26,9 +26,9 @@ async fn an_empty_ledger_lets_one_look_out_alone_and_learns_the_base_from_it() {
 async fn a_look_that_waits_goes_before_fills_that_wait() {
     let budget = Office::new(100).open();
     let alone = sent(&budget, Purpose::Fill).await;
-    let mut fill = pin!(budget.reserve(PORTAL, None, Purpose::Fill));
+    let mut fill = pin!(budget.ask(None, Purpose::Fill));
     assert!(waits(&budget, fill.as_mut()).await);
-    let mut look = pin!(budget.reserve(PORTAL, None, Purpose::Look));
+    let mut look = pin!(budget.ask(None, Purpose::Look));
     assert!(waits(&budget, look.as_mut()).await);
     drop(alone);
     assert!(waits(&budget, fill.as_mut()).await, "it lets the look pass");
@@ -42,9 +42,9 @@ async fn a_look_that_waits_goes_before_fills_that_wait() {
 async fn a_look_that_gives_up_its_place_lets_the_next_go() {
     let budget = Office::new(100).open();
     let alone = sent(&budget, Purpose::Fill).await;
-    let mut fill = pin!(budget.reserve(PORTAL, None, Purpose::Fill));
+    let mut fill = pin!(budget.ask(None, Purpose::Fill));
     {
-        let mut look = pin!(budget.reserve(PORTAL, None, Purpose::Look));
+        let mut look = pin!(budget.ask(None, Purpose::Look));
         assert!(waits(&budget, look.as_mut()).await);
     }
     assert!(waits(&budget, fill.as_mut()).await);
@@ -71,7 +71,7 @@ async fn learning_never_stops_at_calls_that_fail() {
 async fn whoever_waits_for_a_turn_too_long_is_refused() {
     let budget = Office::new(100).open();
     let _alone = sent(&budget, Purpose::Fill).await;
-    assert_eq!(budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err().reason(), "learning");
+    assert_eq!(budget.ask(None, Purpose::Fill).await.unwrap_err().reason(), "learning");
     assert_eq!(budget.used(), 1);
 }
 
@@ -114,9 +114,9 @@ async fn a_leap_of_the_clock_has_one_call_ask_and_moves_no_day() {
         let budget = office.open_learnt().await;
         office.clock.leap(SignedDuration::from_hours(hours));
         assert!(budget.wants_look(PORTAL), "{hours} h");
-        assert_eq!((budget.used(), budget.rate_limit(PORTAL).reset), (1, at("2026-03-02T00:00:00Z")));
+        assert_eq!((budget.used(), budget.rate_limits(PORTAL, TeamId::DEFAULT).portal.reset), (1, at("2026-03-02T00:00:00Z")));
         let look = sent(&budget, Purpose::Look).await;
-        assert!(waits(&budget, pin!(budget.reserve(PORTAL, None, Purpose::Fill))).await);
+        assert!(waits(&budget, pin!(budget.ask(None, Purpose::Fill))).await);
         let date = Some(at(NOON));
         drop(look.settle(&Seen { date, ..answer(200, 5000, 4998, TONIGHT) }));
         let report = budget.report(PORTAL);
@@ -127,7 +127,7 @@ async fn a_leap_of_the_clock_has_one_call_ask_and_moves_no_day() {
         office.pass(12 * 3600 - 2);
         assert_eq!(budget.used(), 2);
         office.pass(3);
-        assert_eq!(budget.rate_limit(PORTAL).reset, at("2026-03-03T00:00:00Z"));
+        assert_eq!(budget.rate_limits(PORTAL, TeamId::DEFAULT).portal.reset, at("2026-03-03T00:00:00Z"));
         // By the clock as it was, the look may have been counted on that day; nothing else can.
         assert_eq!(budget.used(), u64::from(hours == 24));
     }
@@ -140,7 +140,7 @@ async fn a_ledger_from_the_future_is_kept_and_the_portal_decides() {
     budget.close().await;
     office.clock.leap(SignedDuration::from_hours(-24));
     let budget = office.open();
-    assert_eq!(budget.rate_limit(PORTAL).reset, at("2026-03-03T00:00:00Z"), "the later day is kept");
+    assert_eq!(budget.rate_limits(PORTAL, TeamId::DEFAULT).portal.reset, at("2026-03-03T00:00:00Z"), "the later day is kept");
     let look = sent(&budget, Purpose::Look).await;
     assert_eq!(budget.used(), 2, "and charged");
     drop(look.settle(&answer(200, 5000, 4000, TONIGHT)));
@@ -157,10 +157,10 @@ async fn a_full_ledger_ahead_of_the_clock_asks_once_an_hour() {
     office.clock.leap(SignedDuration::from_hours(-24));
     let budget = office.open();
     drop(sent(&budget, Purpose::Look).await.settle(&bare(500)));
-    assert_eq!(budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err().reason(), "exhausted");
+    assert_eq!(budget.ask(None, Purpose::Fill).await.unwrap_err().reason(), "exhausted");
     office.pass(3600);
     drop(sent(&budget, Purpose::Fill).await.settle(&answer(200, 2, 1, TONIGHT)));
-    assert_eq!(budget.rate_limit(PORTAL).reset, at("2026-03-02T00:00:00Z"));
+    assert_eq!(budget.rate_limits(PORTAL, TeamId::DEFAULT).portal.reset, at("2026-03-02T00:00:00Z"));
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn looks_of_the_day_are_counted_whatever_became_of_them_and_across_a_resta
     drop(sent(&budget, Purpose::Look).await);
     drop(sent(&budget, Purpose::Look).await.settle(&bare(503)));
     drop(sent(&budget, Purpose::Fill).await.settle(&bare(200)));
-    drop(budget.reserve(PORTAL, None, Purpose::Look).await.unwrap());
+    drop(budget.ask(None, Purpose::Look).await.unwrap());
     assert_eq!(budget.looks_today(PORTAL).0, 3, "what never left is none");
     budget.close().await;
     drop(budget);

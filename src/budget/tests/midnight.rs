@@ -16,7 +16,7 @@ async fn a_call_in_flight_at_midnight_counts_on_both_days() {
     let office = Office::at("2026-03-01T23:00:00Z", 100);
     let budget = office.open_learnt().await;
     let early = sent(&budget, Purpose::Fill).await;
-    let waiting = budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap();
+    let waiting = budget.ask(None, Purpose::Fill).await.unwrap();
     office.pass(2 * 3600);
     assert_eq!(budget.used(), 2);
     drop(early.settle(&bare(200)));
@@ -130,10 +130,10 @@ async fn an_exhausted_day_ends_at_midnight() {
     let office = Office::at("2026-03-01T23:59:00Z", 2);
     let budget = office.open_learnt().await;
     drop(sent(&budget, Purpose::Fill).await.settle(&bare(200)));
-    let refused = budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err();
+    let refused = budget.ask(None, Purpose::Fill).await.unwrap_err();
     assert_eq!((refused.reason(), refused.until), ("exhausted", at("2026-03-02T00:00:02Z")));
     office.pass(61);
-    assert_eq!(budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err().reason(), "exhausted", "the portal's clock may be behind");
+    assert_eq!(budget.ask(None, Purpose::Fill).await.unwrap_err().reason(), "exhausted", "the portal's clock may be behind");
     office.pass(1);
     drop(sent(&budget, Purpose::Fill).await.settle(&bare(200)));
     assert_eq!(budget.used(), 1);

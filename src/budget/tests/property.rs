@@ -5,6 +5,8 @@
 //! vanish; others call; answers lie.
 
 mod model;
+mod oracle;
+mod teams;
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -15,7 +17,9 @@ use model::{Answering, Caller, Model};
 /// One thing that happens. Numbers choose among what there is.
 #[derive(Clone, Debug)]
 enum Event {
-    Reserve(Purpose, Caller),
+    Reserve(Purpose, Caller, Vec<u16>),
+    /// So many calls for these teams, one after the other, each answered.
+    Spend(Vec<u16>, usize),
     Write,
     FailToWrite,
     Depart(usize),
@@ -34,7 +38,8 @@ enum Event {
     Leap(i64),
     /// Others call.
     Others(u64),
-    Kill(Duration),
+    /// …and starts again, with the teams in another order.
+    Kill(Duration, usize),
     Vanish,
     Check,
 }
@@ -45,6 +50,11 @@ fn anonymous() -> impl Strategy<Value = Caller> {
 
 fn anybody() -> impl Strategy<Value = Caller> {
     prop_oneof![6 => anonymous(), 1 => Just(Caller::Key)]
+}
+
+/// Teams that wait for one call, in order of arrival.
+fn askers() -> impl Strategy<Value = Vec<u16>> {
+    prop::collection::vec(0..8u16, 1..4)
 }
 
 fn purpose() -> impl Strategy<Value = Purpose> {
@@ -64,7 +74,7 @@ fn answering() -> impl Strategy<Value = Answering> {
 /// What ordinary days are made of.
 fn ordinary(caller: impl Strategy<Value = Caller>) -> impl Strategy<Value = Event> {
     prop_oneof![
-        8 => (purpose(), caller).prop_map(|(purpose, caller)| Event::Reserve(purpose, caller)),
+        8 => (purpose(), caller, askers()).prop_map(|(purpose, caller, teams)| Event::Reserve(purpose, caller, teams)),
         6 => Just(Event::Write),
         6 => any::<usize>().prop_map(Event::Depart),
         6 => (any::<usize>(), answering()).prop_map(|(call, how)| Event::Arrive(call, how)),
@@ -85,7 +95,7 @@ fn anything() -> impl Strategy<Value = Event> {
         3 => (-3_000..3_000i64).prop_map(Event::PassToMidnight),
         1 => prop_oneof![60..110_000i64, -110_000..-60i64].prop_map(Event::Leap),
         2 => (1..4u64).prop_map(Event::Others),
-        1 => (0..100_000u64).prop_map(|ms| Event::Kill(Duration::from_millis(ms))),
+        1 => (0..100_000u64, 0..8usize).prop_map(|(ms, turned)| Event::Kill(Duration::from_millis(ms), turned)),
         1 => Just(Event::Vanish),
         3 => Just(Event::Check),
     ]
@@ -93,7 +103,14 @@ fn anything() -> impl Strategy<Value = Event> {
 
 fn happen(model: &mut Model, event: &Event) {
     match event {
-        Event::Reserve(purpose, caller) => model.reserve(*purpose, *caller),
+        Event::Reserve(purpose, caller, teams) => {
+            model.reserve(*purpose, *caller, teams);
+        }
+        Event::Spend(teams, calls) => {
+            for _ in 0..*calls {
+                model.spend_one(teams);
+            }
+        }
         Event::Write => model.write(),
         Event::FailToWrite => model.fail_to_write(),
         Event::Depart(call) => model.depart(*call),
@@ -106,7 +123,7 @@ fn happen(model: &mut Model, event: &Event) {
         Event::PassToMidnight(offset) => model.pass_to_midnight(*offset),
         Event::Leap(seconds) => model.leap(SignedDuration::from_secs(*seconds)),
         Event::Others(calls) => model.others(*calls),
-        Event::Kill(down) => model.kill(*down),
+        Event::Kill(down, turned) => model.kill(*down, *turned),
         Event::Vanish => model.vanish(),
         Event::Check => model.check(),
     }
@@ -121,7 +138,7 @@ proptest! {
         offset_ms in -2_000..=2_000i64,
         quota in 3..60u64,
     ) {
-        let mut model = Model::new("2026-03-01T22:00:00Z", offset_ms, quota);
+        let mut model = Model::new("2026-03-01T22:00:00Z", offset_ms, quota, default_shares());
         for event in &events {
             happen(&mut model, event);
         }
@@ -134,11 +151,14 @@ proptest! {
         offset_ms in -2_000..=2_000i64,
         quota in 3..60u64,
     ) {
-        let mut model = Model::new("2026-03-01T10:00:00Z", offset_ms, quota);
+        let mut model = Model::new("2026-03-01T10:00:00Z", offset_ms, quota, default_shares());
         for event in &events {
             happen(&mut model, event);
         }
         model.finish();
         prop_assert_eq!(model.used(), model.received());
+        for (share, spent) in model.shares().to_vec().iter().zip(model.spent()) {
+            prop_assert_eq!(spent, model.received_of(&share.team), "{}", share.team);
+        }
     }
 }

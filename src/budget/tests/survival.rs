@@ -29,7 +29,7 @@ async fn a_kill_before_midnight_and_a_start_after_it_charge_both_days() {
         office.pass(down);
         let budget = office.open();
         let second = at("2026-03-02T00:00:00Z").as_second() / 86_400;
-        drop(budget.reserve(PORTAL, None, Purpose::Look).await.unwrap());
+        drop(budget.ask(None, Purpose::Look).await.unwrap());
         budget.close().await;
         let own = office.ledger().query_row("SELECT own FROM day WHERE day = ?1", [second], |row| row.get::<_, i64>(0)).unwrap_or(0);
         assert_eq!(own, if down == 30 * 3600 { 1 } else { expected }, "{down} s down");
@@ -46,7 +46,7 @@ async fn exactly_one_reset_a_day_over_restarts_around_midnight_and_after_a_week(
         budget.close().await;
         office.pass(pause);
         budget = office.open();
-        used.push((budget.used(), budget.rate_limit(PORTAL).reset.to_string()));
+        used.push((budget.used(), budget.rate_limits(PORTAL, TeamId::DEFAULT).portal.reset.to_string()));
         drop(sent(&budget, Purpose::Fill).await.settle(&bare(200)));
     }
     // Within two seconds of midnight a call counts on both days.
@@ -82,7 +82,7 @@ async fn while_the_ledger_cannot_be_written_no_call_leaves() {
     let disk = office.ledger();
     disk.execute_batch("CREATE TRIGGER full BEFORE INSERT ON day BEGIN SELECT RAISE(ABORT, 'disk full'); END").unwrap();
     for _ in 0..3 {
-        let refused = budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err();
+        let refused = budget.ask(None, Purpose::Fill).await.unwrap_err();
         assert_eq!((refused.reason(), refused.used), ("ledger-unwritable", 2));
         assert!(!budget.writable() && !budget.report(PORTAL).ledger_writable);
     }
@@ -107,7 +107,7 @@ async fn a_ledger_that_cannot_be_opened_yet_grants_nothing_and_counts_once_it_ca
     let budget = office.open();
     assert!(!budget.writable());
     for _ in 0..3 {
-        assert_eq!(budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err().reason(), "ledger-unwritable");
+        assert_eq!(budget.ask(None, Purpose::Fill).await.unwrap_err().reason(), "ledger-unwritable");
     }
     fs::rename(&away, &ledger).unwrap();
     drop(sent(&budget, Purpose::Fill).await);
@@ -124,7 +124,7 @@ async fn a_ledger_can_be_read_where_nothing_can_be_written_beside_it() {
     fs::create_dir(office.dir.path().join("ledger.sqlite-wal")).unwrap();
     let budget = office.open();
     assert_eq!((budget.used(), budget.writable()), (1, false), "the last known figure");
-    assert_eq!(budget.reserve(PORTAL, None, Purpose::Fill).await.unwrap_err().reason(), "ledger-unwritable");
+    assert_eq!(budget.ask(None, Purpose::Fill).await.unwrap_err().reason(), "ledger-unwritable");
 }
 
 #[tokio::test]
@@ -173,9 +173,16 @@ async fn rows_that_make_no_sense_are_no_reason_to_panic() {
     let nonsense = "INSERT INTO account VALUES ('education', 'team:x', 'abc', 7, 'moon', 9223372036854775807);
         INSERT INTO account VALUES ('education', 'key:x', '-1', 1, 'domain', 9223372036854775807);
         INSERT INTO day VALUES ('education', 'key:x', -9223372036854775808, -1, 9223372036854775807, 9223372036854775807, 0, 0);
-        INSERT INTO call VALUES ('education', 7, 9223372036854775807, 'key:x', '1');
-        INSERT INTO call VALUES ('education', 8, 0, '', '');
-        INSERT INTO call VALUES ('education', 9223372036854775806, 0, 'anonymous', '9223372036854775807');";
+        INSERT INTO call VALUES ('education', 7, 9223372036854775807, 'key:x', '1', '');
+        INSERT INTO call VALUES ('education', 8, 0, '', '', NULL);
+        INSERT INTO call VALUES ('education', 9223372036854775806, 0, 'anonymous', '9223372036854775807', 'nobody');
+        INSERT INTO team_day VALUES ('education', -9223372036854775808, '', -1);
+        INSERT INTO team_day VALUES ('education', 9223372036854775807, 'nobody', 9223372036854775807);
+        INSERT INTO dataset VALUES ('education', 'team:x', 'd', 1, 1, NULL, 0, 0, 0);
+        INSERT INTO dataset VALUES ('education', 'anonymous', '', -1, -1, 9223372036854775807, 0, -1, -9223372036854775808);
+        INSERT INTO setting VALUES ('education', 'nobody', 'what', 'ever');
+        INSERT INTO setting_change VALUES ('education', 9223372036854775807, 9223372036854775807, NULL, '', NULL, NULL);
+        INSERT INTO setting_change VALUES ('education', 9223372036854775806, 0, NULL, '', NULL, NULL);";
     ledger.execute_batch(nonsense).unwrap();
     drop(ledger);
     let budget = office.open();
@@ -204,13 +211,19 @@ async fn old_days_are_dropped_from_the_ledger() {
 #[tokio::test]
 async fn portals_have_ledgers_of_their_own_in_one_file() {
     let office = Office::new(100);
-    let portals = ["a", "b"].map(|name| PortalBudget { name: name.into(), daily_calls: NonZeroU32::new(10).unwrap() });
+    let portals = ["a", "b"].map(|name| PortalBudget {
+        name: name.into(),
+        daily_calls: NonZeroU32::new(10).unwrap(),
+        shares: default_shares(),
+        accounts: Vec::new(),
+    });
     let open = || Budget::open(office.dir.path(), &portals, &office.settings, office.clock.clone()).unwrap();
     let budget = open();
-    let mut call = budget.reserve("a", None, Purpose::Fill).await.unwrap();
+    let waiting = || vec![TeamId::DEFAULT];
+    let mut call = budget.reserve("a", Wish::of_askers(&waiting)).await.unwrap();
     call.depart();
     drop(call.settle(&refusal(10005, None)));
-    let mut other = budget.reserve("b", None, Purpose::Fill).await.unwrap();
+    let mut other = budget.reserve("b", Wish::of_askers(&waiting)).await.unwrap();
     other.depart();
     drop(other.settle(&answer(200, 10, 3, TONIGHT)));
     budget.close().await;

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::super::*;
-use crate::budget::book::rows::{AccountRow, CallRow, DayRow, Rows};
+use super::oracle::Oracle;
+use crate::budget::book::rows::{AccountRow, CallRow, DayRow, Rows, TeamRow};
 use crate::budget::day::Day;
+use crate::budget::wish::Bid;
+use crate::team::TeamId;
 
 const PERMITS: usize = 8;
 const KEY: &str = "key";
@@ -43,6 +46,7 @@ pub enum Answering {
 struct Out {
     id: u64,
     caller: Caller,
+    team: Option<String>,
     change: u64,
     since: Duration,
     departed: Option<Duration>,
@@ -56,6 +60,7 @@ struct Out {
 /// A call that the portal received.
 struct Record {
     caller: Caller,
+    team: Option<String>,
     day: Day,
     /// Not to be found in the ledger: the ledger vanished, or the clock was wrong and no answer has told.
     excused: bool,
@@ -66,6 +71,7 @@ struct Record {
 /// A call that nobody waits for, and that the portal may still receive.
 struct Late {
     caller: Caller,
+    team: Option<String>,
     until: Duration,
     excused: bool,
 }
@@ -76,6 +82,7 @@ struct Disk {
     accounts: BTreeMap<String, AccountRow>,
     days: BTreeMap<(String, i64), DayRow>,
     calls: BTreeMap<u64, CallRow>,
+    teams: BTreeMap<(String, i64), TeamRow>,
     durable: u64,
 }
 
@@ -84,6 +91,7 @@ pub struct Model {
     start: Timestamp,
     offset: SignedDuration,
     quota: u64,
+    shares: Vec<Share>,
     book: Book,
     disk: Disk,
     out: Vec<Out>,
@@ -97,14 +105,22 @@ pub struct Model {
     leapt: Duration,
     /// The latest day that it has shown.
     furthest: Day,
+    /// The least that each count may be from now on, as long as the process lives…
+    least: Counts,
+    /// …and after it died.
+    least_on_disk: Counts,
 }
 
+/// Calls of a day: all of the anonymous account's, and each team's.
+type Counts = BTreeMap<(Option<String>, Day), u64>;
+
 impl Model {
-    pub fn new(now: &str, offset_ms: i64, quota: u64) -> Self {
+    pub fn new(now: &str, offset_ms: i64, quota: u64, shares: Vec<Share>) -> Self {
         let start: Timestamp = now.parse().unwrap();
         let clock = Clock::manual(start);
         Self {
-            book: open(quota, Rows::default(), &clock),
+            book: open(quota, &shares, Rows::default(), &clock),
+            shares,
             clock,
             start,
             offset: SignedDuration::from_millis(offset_ms),
@@ -117,12 +133,15 @@ impl Model {
             astray: false,
             leapt: Duration::ZERO,
             furthest: Day::of(start),
+            least: Counts::new(),
+            least_on_disk: Counts::new(),
         }
     }
 
-    pub fn reserve(&mut self, purpose: Purpose, caller: Caller) {
+    /// Asks for a call for the teams with these numbers, in this order. Says which pays.
+    pub fn reserve(&mut self, purpose: Purpose, caller: Caller, teams: &[u16]) -> Option<TeamId> {
         if self.out.len() >= PERMITS {
-            return;
+            return None;
         }
         let (credential, purpose) = match caller {
             Caller::Anonymous => (None, purpose),
@@ -130,17 +149,37 @@ impl Model {
             Caller::InventedKey => (Some(INVENTED), Purpose::Fill),
         };
         let reading = self.clock.read();
-        match self.book.grant(credential, purpose, reading) {
-            Verdict::Granted { id, change } => {
+        let askers: Vec<TeamId> = teams.iter().map(|team| TeamId::new(team % self.shares.len() as u16)).collect();
+        let bid = Bid { purpose, credential, dataset: None, teams: if purpose == Purpose::Fill { &askers } else { &[] } };
+        let oracle = (caller != Caller::Key && purpose == Purpose::Fill && !self.astray)
+            .then(|| Oracle::look(&mut self.book, &self.shares, reading))
+            .flatten();
+        match self.book.grant(&bid, reading) {
+            Verdict::Granted { id, change, team } => {
+                if let Some(oracle) = oracle {
+                    oracle.granted(&askers, team, &mut self.book, &self.shares, reading);
+                }
                 if !self.astray && caller != Caller::Key {
-                    let used = self.book.count(&Account::Anonymous, Day::of(reading.now), reading).used();
-                    assert!(used <= self.quota, "granted beyond the quota: {used} of {}", self.quota);
+                    // By the clock as the portal has corrected it.
+                    let at = self.book.explain(None, reading).at;
+                    let used = self.book.count(&Account::Anonymous, Day::of(at), reading).used();
+                    assert!(used <= self.quota, "granted beyond the quota: {used} of {} at {at}", self.quota);
                 }
                 let (since, astray) = (reading.elapsed, self.astray);
-                self.out.push(Out { id, caller, change, since, departed: None, answer: None, record: None, astray });
+                let payer = team.filter(|_| caller != Caller::Key).map(|team| self.shares[team.index()].team.clone());
+                self.out.push(Out { id, caller, team: payer, change, since, departed: None, answer: None, record: None, astray });
+                team
             }
-            Verdict::Wait => assert!(!self.out.is_empty(), "waits for nobody"),
-            Verdict::Refused(_) => {}
+            Verdict::Wait => {
+                assert!(!self.out.is_empty(), "waits for nobody");
+                None
+            }
+            Verdict::Refused(refusals) => {
+                if let Some(oracle) = oracle {
+                    oracle.refused(&askers, &refusals);
+                }
+                None
+            }
         }
     }
 
@@ -152,6 +191,8 @@ impl Model {
             self.disk.days.extend(batch.rows.days.iter().map(|row| ((row.account.clone(), row.day), row.clone())));
             self.disk.calls.extend(batch.rows.calls.iter().map(|row| (row.id, row.clone())));
             self.disk.calls.retain(|id, _| !batch.over.contains(id));
+            self.disk.teams.extend(batch.rows.teams.iter().map(|row| ((row.team.clone(), row.day), row.clone())));
+            self.least_on_disk = self.certain();
         }
     }
 
@@ -176,8 +217,8 @@ impl Model {
 
     pub fn arrive(&mut self, n: usize, how: Answering) {
         let Some(call) = pick(&mut self.out, n, |call| call.departed.is_some() && call.answer.is_none()) else { return };
-        let (id, caller, excused) = (call.id, call.caller, call.astray);
-        let (counted, day) = self.receive(caller, excused);
+        let (id, caller, team, excused) = (call.id, call.caller, call.team.clone(), call.astray);
+        let (counted, day) = self.receive(caller, team, excused);
         let answer = self.written(how, caller, counted, day);
         let record = Some(self.records.len() - 1);
         let call = self.out.iter_mut().find(|call| call.id == id).unwrap();
@@ -233,7 +274,7 @@ impl Model {
             return;
         }
         let late = self.late.remove(n % self.late.len());
-        self.receive(late.caller, late.excused);
+        self.receive(late.caller, late.team, late.excused);
     }
 
     pub fn pass(&mut self, by: Duration) {
@@ -280,8 +321,10 @@ impl Model {
         *accepted = (*accepted + calls).min(self.quota);
     }
 
-    /// `kill -9`, and a start after a while.
-    pub fn kill(&mut self, down: Duration) {
+    /// `kill -9`, and a start after a while, with the teams in another order.
+    pub fn kill(&mut self, down: Duration, turned: usize) {
+        let teams = self.shares.len();
+        self.shares.rotate_left(turned % teams);
         self.records.iter_mut().for_each(|record| record.excused |= record.unwritten);
         self.forget_the_clock();
         for call in std::mem::take(&mut self.out) {
@@ -299,9 +342,12 @@ impl Model {
             accounts: self.disk.accounts.values().cloned().collect(),
             days: self.disk.days.values().cloned().collect(),
             calls: self.disk.calls.values().cloned().collect(),
+            teams: self.disk.teams.values().cloned().collect(),
+            ..Rows::default()
         };
         self.disk.durable = 0;
-        self.book = open(self.quota, rows, &self.clock);
+        self.book = open(self.quota, &self.shares, rows, &self.clock);
+        self.least = self.least_on_disk.clone();
     }
 
     /// The process dies and its ledger vanishes.
@@ -315,7 +361,8 @@ impl Model {
             }
         }
         self.late.iter_mut().for_each(|late| late.excused = true);
-        self.book = open(self.quota, Rows::default(), &self.clock);
+        self.book = open(self.quota, &self.shares, Rows::default(), &self.clock);
+        (self.least, self.least_on_disk) = (Counts::new(), Counts::new());
     }
 
     /// A process that starts on a wrong clock does not know that before an answer has told.
@@ -339,6 +386,72 @@ impl Model {
             let tally = self.book.count(&account, day, reading);
             assert!(received <= tally.own, "{account:?}: {received} received on {day:?}, {tally:?}");
         }
+        self.check_teams();
+    }
+
+    /// Nor fewer than it received of any team; and of all together no more than it grants.
+    fn check_teams(&mut self) {
+        let reading = self.clock.read();
+        let mut received: Counts = BTreeMap::new();
+        for record in self.records.iter().filter(|record| !record.excused && record.caller != Caller::Key) {
+            *received.entry((None, record.day)).or_default() += 1;
+            if record.team.is_some() {
+                *received.entry((record.team.clone(), record.day)).or_default() += 1;
+            }
+        }
+        for ((team, day), received) in received {
+            match team {
+                None => assert!(received <= self.quota.max(PERMITS as u64), "{received} of {} on {day:?}", self.quota),
+                Some(team) => {
+                    let spent = self.book.count_of(&team, day, reading);
+                    assert!(received <= spent, "{team}: {received} received on {day:?}, {spent} counted");
+                }
+            }
+        }
+    }
+
+    /// What is counted, but for calls that may still be given back.
+    fn certain(&mut self) -> Counts {
+        let reading = self.clock.read();
+        let first = Day::of(self.start).0;
+        let mut counts = Counts::new();
+        for day in (first - 1..first + 3).map(Day) {
+            let used = self.book.count(&Account::Anonymous, day, reading).used();
+            counts.insert((None, day), used - self.book.open_calls(None, day));
+            for team in self.shares.iter().map(|share| share.team.clone()) {
+                let spent = self.book.count_of(&team, day, reading) - self.book.open_calls(Some(&team), day);
+                counts.insert((Some(team), day), spent);
+            }
+        }
+        counts
+    }
+
+    /// What is counted never falls within a day.
+    pub fn check_counts(&mut self) {
+        let certain = self.certain();
+        for (of, least) in &self.least {
+            assert!(certain[of] >= *least, "{of:?} fell from {least} to {}", certain[of]);
+        }
+        self.least = certain;
+    }
+
+    /// What each team has spent today, in the order of the shares.
+    pub fn spent(&mut self) -> Vec<u64> {
+        let reading = self.clock.read();
+        let day = Day::of(reading.now);
+        self.shares.iter().map(|share| self.book.count_of(&share.team, day, reading)).collect()
+    }
+
+    pub fn explain(&mut self) -> Explanation {
+        self.book.explain(None, self.clock.read())
+    }
+
+    pub fn received_of(&self, team: &str) -> u64 {
+        self.records.iter().filter(|record| record.team.as_deref() == Some(team)).count() as u64
+    }
+
+    pub fn shares(&self) -> &[Share] {
+        &self.shares
     }
 
     /// Every call ends as well as it can.
@@ -349,6 +462,18 @@ impl Model {
             self.arrive(0, Answering::WithoutFigures);
             self.answer(0);
         }
+    }
+
+    /// One call for these teams from its reservation to its answer, and whatever else is under way.
+    pub fn spend_one(&mut self, teams: &[u16]) -> Option<TeamId> {
+        let payer = self.reserve(Purpose::Fill, Caller::Anonymous, teams);
+        self.write();
+        while self.out.iter().any(|call| call.departed.is_none() || call.answer.is_some()) {
+            self.depart(0);
+            self.arrive(0, Answering::Honestly);
+            self.answer(0);
+        }
+        payer
     }
 
     pub fn used(&mut self) -> u64 {
@@ -372,9 +497,9 @@ impl Model {
         Day::of(self.portals_now())
     }
 
-    fn receive(&mut self, caller: Caller, excused: bool) -> (bool, Day) {
+    fn receive(&mut self, caller: Caller, team: Option<String>, excused: bool) -> (bool, Day) {
         let (day, keyed) = (self.portals_day(), caller == Caller::Key);
-        self.records.push(Record { caller, day, excused, unwritten: false });
+        self.records.push(Record { caller, team, day, excused, unwritten: false });
         let accepted = self.accepted.entry((keyed, day)).or_default();
         let fits = *accepted < if keyed { KEY_QUOTA } else { self.quota };
         *accepted += u64::from(fits);
@@ -404,7 +529,7 @@ impl Model {
     fn leave_late(&mut self, call: Out) {
         if call.record.is_none() {
             let until = self.clock.read().elapsed + LATE;
-            self.late.push(Late { caller: call.caller, until, excused: call.astray });
+            self.late.push(Late { caller: call.caller, team: call.team, until, excused: call.astray });
         }
     }
 
@@ -416,9 +541,16 @@ impl Model {
     }
 }
 
-fn open(quota: u64, rows: Rows, clock: &Clock) -> Book {
+fn open(quota: u64, shares: &[Share], rows: Rows, clock: &Clock) -> Book {
     let daily_calls = NonZeroU32::new(u32::try_from(quota).unwrap()).unwrap();
-    let allowance = Allowance { daily_calls, look_reserve: 1, revalidation_reserve: 1 };
+    let allowance = Allowance {
+        daily_calls,
+        look_reserve: 1,
+        revalidation_reserve: 1,
+        release: Duration::from_secs(17 * 3600),
+        shares: shares.to_vec(),
+        accounts: Vec::new(),
+    };
     Book::restore(PORTAL.into(), allowance, rows, clock.read())
 }
 
