@@ -9,6 +9,7 @@ pub mod inspection;
 pub mod key;
 pub mod lookup;
 pub mod memory;
+pub mod partition;
 pub mod representation;
 pub mod shape;
 pub mod storable;

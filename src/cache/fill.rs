@@ -3,11 +3,13 @@
 //! The first asker of a key is handed a [`Lead`] and gives it to a task of its own; all of them, the first included, hold a [`Waiter`].
 //! So no client can cancel, slow down or poison a fill: a client that leaves drops a waiter and nothing else. A lead that is dropped
 //! without an outcome (its task panicked or was aborted) wakes every waiter with [`Lost`], and one of them leads anew. A fill whose answer is
-//! still arriving announces it, and can be joined until its lead is dropped.
+//! still arriving announces it, and can be joined until its lead is dropped. A lead knows who waits at this moment, in order of arrival: one of
+//! them pays.
 //!
 //! What a fill does, and what its outcome means to a client, is the exchange's business.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,41 +17,59 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// The fills under way.
+/// The fills under way: by key, with their outcome, and with what is known of each who waits for it.
 #[derive(Debug)]
-pub struct Fills<K, O>(Arc<Mutex<HashMap<K, UnderWay<O>>>>);
+pub struct Fills<K, O, A>(Arc<Mutex<HashMap<K, UnderWay<O, A>>>>);
 
-#[derive(Clone, Debug)]
-struct UnderWay<O> {
+#[derive(Debug)]
+struct UnderWay<O, A> {
     outcome: watch::Sender<Option<O>>,
     /// Somebody was answered from a stale response and counts on this fill without waiting for it.
     promised: Arc<AtomicBool>,
+    askers: Arc<Askers<A>>,
     /// Cancelled when the fill is over.
     over: CancellationToken,
 }
 
 /// What an asker of a key gets.
 #[derive(Debug)]
-pub struct Joined<K: Eq + Hash + Clone, O> {
+pub struct Joined<K: Eq + Hash + Clone, O, A> {
     /// Hears of the outcome.
-    pub waiter: Waiter<O>,
+    pub waiter: Waiter<O, A>,
     /// For the first asker alone: the right and the duty to run the fill.
-    pub lead: Option<Lead<K, O>>,
+    pub lead: Option<Lead<K, O, A>>,
 }
 
 /// One asker's ear on a fill. Dropped, it is an asker less.
 #[derive(Debug)]
-pub struct Waiter<O> {
+pub struct Waiter<O, A> {
     outcome: watch::Receiver<Option<O>>,
     promised: Arc<AtomicBool>,
+    askers: Arc<Askers<A>>,
+    /// Its place among the askers; none for what asks for its own sake.
+    place: Option<u64>,
+}
+
+/// Who counts on a fill.
+#[derive(Debug)]
+struct Askers<A>(Mutex<Arrivals<A>>);
+
+/// By their places in the order of arrival.
+#[derive(Debug)]
+struct Arrivals<A> {
+    last: u64,
+    /// Those who wait: no more than there are clients with a request under way.
+    waiting: BTreeMap<u64, A>,
+    /// Those who left it running, each once, however often it did: no more than there are different ones.
+    left: BTreeMap<u64, A>,
 }
 
 /// The right to run the fill of one key. Held by one task at a time.
 #[derive(Debug)]
-pub struct Lead<K: Eq + Hash + Clone, O> {
+pub struct Lead<K: Eq + Hash + Clone, O, A> {
     key: K,
-    fill: UnderWay<O>,
-    fills: Fills<K, O>,
+    fill: UnderWay<O, A>,
+    fills: Fills<K, O, A>,
 }
 
 /// A fill that is over, for as long as somebody who joined it may not have heard what was announced.
@@ -68,47 +88,122 @@ impl<O> Ended<O> {
 #[error("the fill ended without an outcome")]
 pub struct Lost;
 
-impl<K, O> Clone for Fills<K, O> {
+impl<K, O, A> Clone for Fills<K, O, A> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<K, O> Default for Fills<K, O> {
+impl<K, O, A> Default for Fills<K, O, A> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<K, O> Fills<K, O> {
-    fn under_way(&self) -> MutexGuard<'_, HashMap<K, UnderWay<O>>> {
+impl<O, A> Clone for UnderWay<O, A> {
+    fn clone(&self) -> Self {
+        let Self { outcome, promised, askers, over } = self;
+        Self { outcome: outcome.clone(), promised: Arc::clone(promised), askers: Arc::clone(askers), over: over.clone() }
+    }
+}
+
+impl<A> Askers<A> {
+    fn none() -> Self {
+        Self(Mutex::new(Arrivals { last: 0, waiting: BTreeMap::new(), left: BTreeMap::new() }))
+    }
+
+    fn list(&self) -> MutexGuard<'_, Arrivals<A>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, asker: A) -> u64 {
+        let mut list = self.list();
+        list.last += 1;
+        let place = list.last;
+        list.waiting.insert(place, asker);
+        place
+    }
+}
+
+impl<A: PartialEq> Arrivals<A> {
+    /// The asker in `place` waits no longer, but counts on the fill. Of equal ones that do, the place of the first remains; one that still
+    /// waits is no reason to forget this one, for it may leave.
+    fn leave(&mut self, place: u64) {
+        let Some(asker) = self.waiting.remove(&place) else { return };
+        match self.left.iter().find(|(_, other)| **other == asker).map(|(other, _)| *other) {
+            Some(other) if other < place => {}
+            other => {
+                other.map(|other| self.left.remove(&other));
+                self.left.insert(place, asker);
+            }
+        }
+    }
+
+    /// Each once, in order of arrival.
+    fn distinct(&self) -> Vec<A>
+    where
+        A: Clone,
+    {
+        let mut first: Vec<(u64, &A)> = Vec::new();
+        for (place, asker) in self.waiting.iter().chain(&self.left) {
+            match first.iter_mut().find(|(_, known)| *known == asker) {
+                Some((known, _)) => *known = (*known).min(*place),
+                None => first.push((*place, asker)),
+            }
+        }
+        first.sort_unstable_by_key(|(place, _)| *place);
+        first.into_iter().map(|(_, asker)| asker.clone()).collect()
+    }
+}
+
+impl<K, O, A> Fills<K, O, A> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<K, UnderWay<O, A>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Eq + Hash + Clone, O: Clone> Fills<K, O> {
-    /// Joins the fill of `key`, if one is under way.
-    pub fn join_under_way(&self, key: &K) -> Option<Waiter<O>> {
-        self.under_way().get(key).map(UnderWay::waiter)
+impl<K: Eq + Hash + Clone, O: Clone, A> Fills<K, O, A> {
+    /// Whether a fill of `key` is under way.
+    pub fn is_under_way(&self, key: &K) -> bool {
+        self.under_way().contains_key(key)
     }
 
-    /// Joins the fill of `key`, or starts one.
+    /// Joins the fill of `key`, if one is under way.
+    pub fn join_under_way(&self, key: &K, asker: A) -> Option<Waiter<O, A>> {
+        self.under_way().get(key).map(|fill| fill.waiter(Some(asker)))
+    }
+
+    /// Joins the fill of `key`, or starts one. Without an `asker` it is for its own sake, and nobody pays.
     ///
     /// Whoever gets the lead must look into the store once more before it calls: a fill that ended between this asker's look-up and now
     /// has stored its answer.
-    pub fn join(&self, key: &K) -> Joined<K, O> {
+    pub fn join(&self, key: &K, asker: Option<A>) -> Joined<K, O, A> {
+        match self.join_if(key, asker, || Ok::<(), Infallible>(())) {
+            Ok(joined) => joined,
+            Err(never) => match never {},
+        }
+    }
+
+    /// The same for an asker that can always join, and that leads only if it may: it is asked while nobody else can begin or end a fill.
+    ///
+    /// # Errors
+    ///
+    /// What `may_lead` says.
+    pub fn join_if<E>(&self, key: &K, asker: Option<A>, may_lead: impl FnOnce() -> Result<(), E>) -> Result<Joined<K, O, A>, E> {
         let mut under_way = self.under_way();
         if let Some(fill) = under_way.get(key) {
-            return Joined { waiter: fill.waiter(), lead: None };
+            return Ok(Joined { waiter: fill.waiter(asker), lead: None });
         }
-        let fill = UnderWay { outcome: watch::Sender::new(None), promised: Arc::default(), over: CancellationToken::new() };
-        let waiter = fill.waiter();
+        may_lead()?;
+        let askers = Arc::new(Askers::none());
+        let fill = UnderWay { outcome: watch::Sender::new(None), promised: Arc::default(), askers, over: CancellationToken::new() };
+        let waiter = fill.waiter(asker);
         under_way.insert(key.clone(), fill.clone());
-        Joined { waiter, lead: Some(Lead { key: key.clone(), fill, fills: self.clone() }) }
+        Ok(Joined { waiter, lead: Some(Lead { key: key.clone(), fill, fills: self.clone() }) })
     }
 }
 
-impl<K: Eq + Hash, O> Fills<K, O> {
+impl<K: Eq + Hash, O, A> Fills<K, O, A> {
     /// Waits until the fill of `key` that is under way, if there is one, is over.
     pub async fn over(&self, key: &K) {
         let over = self.under_way().get(key).map(|fill| fill.over.clone());
@@ -118,13 +213,14 @@ impl<K: Eq + Hash, O> Fills<K, O> {
     }
 }
 
-impl<O> UnderWay<O> {
-    fn waiter(&self) -> Waiter<O> {
-        Waiter { outcome: self.outcome.subscribe(), promised: Arc::clone(&self.promised) }
+impl<O, A> UnderWay<O, A> {
+    fn waiter(&self, asker: Option<A>) -> Waiter<O, A> {
+        let place = asker.map(|asker| self.askers.enter(asker));
+        Waiter { outcome: self.outcome.subscribe(), promised: Arc::clone(&self.promised), askers: Arc::clone(&self.askers), place }
     }
 }
 
-impl<O: Clone> Waiter<O> {
+impl<O: Clone, A> Waiter<O, A> {
     /// The fill's outcome.
     ///
     /// # Errors
@@ -135,17 +231,39 @@ impl<O: Clone> Waiter<O> {
         told.clone().ok_or(Lost)
     }
 
-    /// Stops waiting, but wants the fill to be done all the same.
-    pub fn leave_it_running(self) {
+    /// Stops waiting, but wants the fill to be done all the same, and is one of those who may pay for it.
+    pub fn leave_it_running(mut self)
+    where
+        A: PartialEq,
+    {
         // Before the receiver is dropped, so that whoever sees no waiter left sees the promise.
         self.promised.store(true, Ordering::Release);
+        if let Some(place) = self.place.take() {
+            self.askers.list().leave(place);
+        }
     }
 }
 
-impl<K: Eq + Hash + Clone, O> Lead<K, O> {
+impl<O, A> Drop for Waiter<O, A> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            self.askers.list().waiting.remove(&place);
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone, O, A> Lead<K, O, A> {
     /// The key that is being filled.
     pub fn key(&self) -> &K {
         &self.key
+    }
+
+    /// Who waits at this moment, or left it running: each of them once, in order of arrival.
+    pub fn askers(&self) -> Vec<A>
+    where
+        A: Clone + PartialEq,
+    {
+        self.fill.askers.list().distinct()
     }
 
     /// Tells everybody, whoever joins later too, and goes on: the outcome is something that all can share while it comes.
@@ -192,7 +310,7 @@ impl<K: Eq + Hash + Clone, O> Lead<K, O> {
     }
 }
 
-impl<K: Eq + Hash + Clone, O> Drop for Lead<K, O> {
+impl<K: Eq + Hash + Clone, O, A> Drop for Lead<K, O, A> {
     fn drop(&mut self) {
         self.fill.over.cancel();
         let mut under_way = self.fills.under_way();
@@ -207,26 +325,36 @@ impl<K: Eq + Hash + Clone, O> Drop for Lead<K, O> {
 mod tests {
     use super::*;
 
-    type Of = Fills<&'static str, u32>;
+    type Of = Fills<&'static str, u32, &'static str>;
 
     #[tokio::test]
     async fn the_first_asker_leads_and_all_hear_the_outcome() {
         let fills = Of::default();
-        let mut first = fills.join(&"a");
-        let mut second = fills.join(&"a");
+        let mut first = fills.join(&"a", Some("x"));
+        let mut second = fills.join(&"a", Some("x"));
         assert!(first.lead.is_some() && second.lead.is_none());
-        assert!(fills.join(&"b").lead.is_some(), "another key has a fill of its own");
+        assert!(fills.join(&"b", Some("x")).lead.is_some(), "another key has a fill of its own");
         first.lead.take().unwrap().finish(7);
         assert_eq!(first.waiter.outcome().await, Ok(7));
         assert_eq!(second.waiter.outcome().await, Ok(7));
-        assert!(fills.join(&"a").lead.is_some(), "a fill that has ended is not joined");
+        assert!(fills.join(&"a", Some("x")).lead.is_some(), "a fill that has ended is not joined");
+    }
+
+    #[tokio::test]
+    async fn who_may_not_lead_joins_all_the_same_and_begins_nothing() {
+        let fills = Of::default();
+        assert_eq!(fills.join_if(&"a", Some("x"), || Err("not now")).map(drop), Err("not now"));
+        assert!(!fills.is_under_way(&"a"));
+        let _led = fills.join(&"a", Some("x"));
+        let joined = fills.join_if(&"a", Some("y"), || Err("not now")).unwrap();
+        assert!(joined.lead.is_none());
     }
 
     #[tokio::test]
     async fn a_lead_that_panics_wakes_the_waiters_and_one_of_them_leads_anew() {
         let fills = Of::default();
-        let Joined { mut waiter, lead } = fills.join(&"a");
-        let mut other = fills.join(&"a").waiter;
+        let Joined { mut waiter, lead } = fills.join(&"a", Some("x"));
+        let mut other = fills.join(&"a", Some("x")).waiter;
         let task = tokio::spawn(async move {
             let _lead = lead;
             panic!("as a fill might");
@@ -234,18 +362,18 @@ mod tests {
         assert_eq!(waiter.outcome().await, Err(Lost));
         assert_eq!(other.outcome().await, Err(Lost));
         assert!(task.await.is_err());
-        let led = [fills.join(&"a"), fills.join(&"a")].iter().filter(|joined| joined.lead.is_some()).count();
+        let led = [fills.join(&"a", Some("x")), fills.join(&"a", Some("x"))].iter().filter(|joined| joined.lead.is_some()).count();
         assert_eq!(led, 1);
     }
 
     #[tokio::test]
     async fn what_is_announced_is_heard_by_all_until_the_lead_is_dropped() {
         let fills = Of::default();
-        let Joined { mut waiter, lead } = fills.join(&"a");
+        let Joined { mut waiter, lead } = fills.join(&"a", Some("x"));
         let lead = lead.unwrap();
         lead.announce(7);
         assert_eq!(waiter.outcome().await, Ok(7));
-        let mut late = fills.join(&"a");
+        let mut late = fills.join(&"a", Some("x"));
         assert!(late.lead.is_none());
         assert!(futures_util::poll!(std::pin::pin!(lead.heard())).is_pending());
         drop(waiter);
@@ -260,15 +388,15 @@ mod tests {
         assert!(futures_util::poll!(&mut heard).is_pending());
         drop(late);
         heard.await;
-        assert!(fills.join(&"a").lead.is_some());
+        assert!(fills.join(&"a", Some("x")).lead.is_some());
     }
 
     #[tokio::test]
     async fn a_fill_is_abandoned_only_when_the_last_waiter_has_left() {
         let fills = Of::default();
-        let Joined { waiter, lead } = fills.join(&"a");
+        let Joined { waiter, lead } = fills.join(&"a", Some("x"));
         let lead = lead.unwrap();
-        let follower = fills.join(&"a").waiter;
+        let follower = fills.join(&"a", Some("x")).waiter;
         drop(waiter);
         let mut abandoned = std::pin::pin!(lead.abandoned());
         assert!(futures_util::poll!(&mut abandoned).is_pending());
@@ -280,23 +408,62 @@ mod tests {
     #[tokio::test]
     async fn a_fill_that_was_promised_goes_on_without_waiters() {
         let fills = Of::default();
-        let Joined { waiter, lead } = fills.join(&"a");
+        let Joined { waiter, lead } = fills.join(&"a", Some("x"));
         let lead = lead.unwrap();
         waiter.leave_it_running();
         assert!(futures_util::poll!(std::pin::pin!(lead.abandoned())).is_pending());
-        assert!(fills.join(&"a").lead.is_none(), "and can still be joined");
+        assert!(fills.join(&"a", Some("x")).lead.is_none(), "and can still be joined");
     }
 
     #[tokio::test]
     async fn dropping_a_lead_after_another_fill_of_the_key_began_leaves_that_one_alone() {
         let fills = Of::default();
-        let Joined { waiter, lead } = fills.join(&"a");
+        let Joined { waiter, lead } = fills.join(&"a", Some("x"));
         let old = lead.unwrap();
         drop(waiter);
         old.abandoned().await;
-        let new = fills.join(&"a");
+        let new = fills.join(&"a", Some("x"));
         drop(old);
-        assert!(fills.join(&"a").lead.is_none());
+        assert!(fills.join(&"a", Some("x")).lead.is_none());
         drop(new);
+    }
+
+    #[tokio::test]
+    async fn a_lead_knows_who_waits_in_order_of_arrival() {
+        let fills = Of::default();
+        let Joined { waiter: first, lead } = fills.join(&"a", Some("first"));
+        let lead = lead.unwrap();
+        let second = fills.join_under_way(&"a", "second").unwrap();
+        let third = fills.join(&"a", Some("third")).waiter;
+        let _for_its_own_sake = fills.join(&"a", None).waiter;
+        assert_eq!(lead.askers(), ["first", "second", "third"]);
+        drop(first);
+        assert_eq!(lead.askers(), ["second", "third"]);
+        third.leave_it_running();
+        drop(second);
+        assert_eq!(lead.askers(), ["third"], "it counts on the fill");
+    }
+
+    #[tokio::test]
+    async fn however_many_askers_give_up_waiting_one_of_each_kind_remains() {
+        let fills = Of::default();
+        let Joined { waiter: first, lead } = fills.join(&"a", Some("x"));
+        let lead = lead.unwrap();
+        let waits = fills.join_under_way(&"a", "y").unwrap();
+        for _ in 0..1_000 {
+            fills.join_under_way(&"a", "z").unwrap().leave_it_running();
+            fills.join_under_way(&"a", "x").unwrap().leave_it_running();
+        }
+        let kept = || {
+            let list = lead.fill.askers.list();
+            (list.waiting.len(), list.left.len())
+        };
+        assert_eq!(kept(), (2, 2));
+        assert_eq!(lead.askers(), ["x", "y", "z"], "each once, as it first came");
+        drop(first);
+        assert_eq!(lead.askers(), ["y", "z", "x"], "another of its kind still counts on the fill");
+        waits.leave_it_running();
+        fills.join_under_way(&"a", "y").unwrap().leave_it_running();
+        assert_eq!((kept(), lead.askers()), ((0, 3), vec!["y", "z", "x"]));
     }
 }

@@ -78,6 +78,13 @@ impl CacheKey {
         &self.0
     }
 
+    /// Whether it is in the partition of all that ask without a credential. What is not is never written down.
+    pub fn is_anonymous(&self) -> bool {
+        let mut fields = self.0.get(1..).unwrap_or_default();
+        let _portal_and_origin = (read(&mut fields), read(&mut fields));
+        read(&mut fields).is_some_and(<[u8]>::is_empty)
+    }
+
     /// Eight bytes of a hash in hexadecimal, by which a log line names the key. Not unique, and no secret.
     pub fn id(&self) -> String {
         Sha256::digest(&self.0).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
@@ -93,6 +100,14 @@ impl fmt::Debug for CacheKey {
 fn write(bytes: &mut Vec<u8>, field: &[u8]) {
     bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
     bytes.extend_from_slice(field);
+}
+
+/// The first of the fields that [`write`] wrote; `fields` goes on behind it.
+fn read<'a>(fields: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, rest) = fields.split_first_chunk::<8>()?;
+    let (field, rest) = rest.split_at_checked(usize::try_from(u64::from_be_bytes(*length)).ok()?)?;
+    *fields = rest;
+    Some(field)
 }
 
 #[cfg(test)]
@@ -145,6 +160,7 @@ mod tests {
         #[test]
         fn two_questions_share_a_key_only_if_they_are_one(one in any_question(), other in any_question()) {
             prop_assert_eq!(key(&one) == key(&other), meant(&one) == meant(&other));
+            prop_assert_eq!(key(&one).is_anonymous(), one.1.is_none());
         }
     }
 

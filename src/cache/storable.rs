@@ -25,6 +25,8 @@ pub enum NotStored {
     NoLifetime,
     /// Nothing but the end of the connection says that the body is whole.
     Undelimited,
+    /// A key brought it that has unlocked nothing yet, or was refused while it came.
+    NoPartition,
 }
 
 impl NotStored {
@@ -36,6 +38,7 @@ impl NotStored {
             Self::Varies => "varies",
             Self::NoLifetime => "no-lifetime",
             Self::Undelimited => "undelimited",
+            Self::NoPartition => "no-partition",
         }
     }
 }
@@ -59,7 +62,7 @@ impl<'a> Ends<'a> {
     }
 }
 
-/// Judges a whole answer to an anonymous GET.
+/// Judges a whole answer to a GET.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! The stores as one: memory first, then disk. What disk has is promoted; what memory lets go is not lost.
+//! The stores as one: memory first, then disk. What disk has is promoted; what memory lets go is not lost. What a key unlocked is in memory alone: the
+//! disk is asked for nothing that is not everybody's, and given nothing else, whoever calls.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -73,7 +74,11 @@ impl Store {
     /// The response in memory. `elapsed` is the clock's monotonic hand.
     pub fn in_memory(&self, key: &CacheKey, elapsed: Duration) -> Option<Arc<StoredResponse>> {
         let response = self.memory.get(key)?;
-        if let Some(disk) = &self.disk
+        if response.is_lost(elapsed) {
+            self.memory.demote(key, &response);
+            return None;
+        }
+        if let Some(disk) = self.disk_of(key)
             && response.is_used_again(elapsed)
         {
             disk.touch(key);
@@ -91,7 +96,7 @@ impl Store {
     ) -> Option<Arc<StoredResponse>> {
         let changes = self.changes.of(key);
         let before = changes.load(Ordering::SeqCst);
-        let Found { head, body, purged } = self.disk.as_ref()?.get(key).await?;
+        let Found { head, body, purged } = self.disk_of(key)?.get(key).await?;
         let lifetime = lifetime(&head)?;
         let received = match body {
             Body::Bytes(bytes) => Received::Bytes(bytes),
@@ -113,17 +118,22 @@ impl Store {
 
     /// Stores a response whose body is in memory: there at once, and on disk as soon as may be.
     pub fn insert(&self, key: CacheKey, response: Arc<StoredResponse>) {
-        if let (Some(disk), Received::Bytes(body)) = (&self.disk, response.body().received()) {
+        if let (Some(disk), Received::Bytes(body)) = (self.disk_of(&key), response.body().received()) {
             disk.put(key.clone(), Entry { head: response.head(), about: response.about().clone(), body: body.clone() });
         }
         self.changes.count(&key);
         self.memory.insert(key, response);
     }
 
+    /// The disk, for what may be there.
+    fn disk_of(&self, key: &CacheKey) -> Option<&DiskStore> {
+        self.disk.as_ref().filter(|_| key.is_anonymous())
+    }
+
     /// Room on disk for a large body; none if there is none, or if the body is known to be longer than the store may be: what is there does
     /// not make room for it in vain.
-    pub async fn incoming(&self, stated_length: Option<u64>) -> Option<Incoming> {
-        let disk = self.disk.as_ref()?;
+    pub async fn incoming(&self, key: &CacheKey, stated_length: Option<u64>) -> Option<Incoming> {
+        let disk = self.disk_of(key)?;
         if stated_length.is_some_and(|length| !disk.can_hold(length)) {
             return None;
         }
@@ -132,7 +142,7 @@ impl Store {
 
     /// Keeps a large body that was received whole.
     pub fn keep(&self, key: CacheKey, head: Head, about: About, incoming: Incoming) {
-        if let Some(disk) = &self.disk {
+        if let Some(disk) = self.disk_of(&key) {
             disk.keep(key.clone(), head, about, incoming);
             self.changes.count(&key);
             // What was there was small, or memory would not have it.
@@ -142,7 +152,7 @@ impl Store {
 
     /// Forgets the response stored under `key`.
     pub fn remove(&self, key: &CacheKey) {
-        if let Some(disk) = &self.disk {
+        if let Some(disk) = self.disk_of(key) {
             disk.remove(key);
         }
         self.changes.count(key);
@@ -152,34 +162,37 @@ impl Store {
     /// Makes stale, removes or counts what is stored about `which`.
     pub async fn purge(&self, which: Which, mode: Mode) -> Purged {
         // Before the disk, which may take its time.
-        let here = self.purge_memory(&which, mode);
-        match &self.disk {
+        let (everybodys, apart) = self.purge_memory(&which, mode);
+        let purged = match &self.disk {
             // What is in memory is on disk too, or was dropped on its way there.
             Some(disk) => {
                 let there = disk.purge(which.clone(), mode).await;
                 self.changes.count_all();
                 // And what was promoted from disk until it knew.
                 self.purge_memory(&which, mode);
-                Purged { entries: there.entries.max(here.entries), bytes: there.bytes.max(here.bytes), ..there }
+                Purged { entries: there.entries.max(everybodys.entries), bytes: there.bytes.max(everybodys.bytes), ..there }
             }
-            None => here,
-        }
+            None => everybodys,
+        };
+        // What keys unlocked is nowhere else.
+        Purged { entries: purged.entries + apart.entries, bytes: purged.bytes + apart.bytes, ..purged }
     }
 
-    fn purge_memory(&self, which: &Which, mode: Mode) -> Purged {
-        let in_memory = self.memory.about(which);
-        for (key, response) in &in_memory {
+    /// What is everybody's, and what keys unlocked.
+    fn purge_memory(&self, which: &Which, mode: Mode) -> (Purged, Purged) {
+        let none = Purged { complete: true, ..Purged::default() };
+        let (mut everybodys, mut apart) = (none, none);
+        for (key, response) in &self.memory.about(which) {
             match mode {
                 Mode::Count => {}
                 Mode::Soft => response.purge(),
                 Mode::Hard => self.memory.remove(key),
             }
+            let purged = if key.is_anonymous() { &mut everybodys } else { &mut apart };
+            purged.entries += 1;
+            purged.bytes += response.body().received_len();
         }
-        Purged {
-            entries: in_memory.len() as u64,
-            bytes: in_memory.iter().map(|(_, response)| response.body().received_len()).sum(),
-            complete: true,
-        }
+        (everybodys, apart)
     }
 
     /// How the disk store is.
@@ -277,7 +290,7 @@ mod tests {
             assert!(left.await.is_none(), "{mode:?}");
         }
         let larger = promoted_after(|store, key| {
-            let mut incoming = waited_for(store.incoming(None)).unwrap();
+            let mut incoming = waited_for(store.incoming(&key, None)).unwrap();
             incoming.append(&vec![b'x'; 300_000]).unwrap();
             let head = Head { identity_len: 300_000, ..response(&store.clock).head() };
             store.keep(key, head, about(), incoming);

@@ -2,6 +2,7 @@
 //!
 //! Whatever can be prepared when storing is prepared here: an answer from store copies a head and shares bytes.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::cache::disk::{About, Head};
 use crate::cache::freshness::{Freshness, Lifetime};
+use crate::cache::partition::Generation;
 use crate::cache::representation::{Received, Representation};
 use crate::cache::validation::Digest;
 use crate::clock::{Moment, Reading};
@@ -28,6 +30,8 @@ pub struct StoredResponse {
     same_bytes: bool,
     max_age: Option<Duration>,
     lifetime: Lifetime,
+    /// Of the partition that it is kept in, if a key unlocked it.
+    apart: Option<Arc<Generation>>,
     /// Somebody has said that it is of yesterday: it is stale now.
     purged: AtomicBool,
     /// The second of this process in which its use was noted last.
@@ -87,6 +91,7 @@ impl StoredResponse {
             same_bytes,
             max_age,
             lifetime,
+            apart: None,
             purged: AtomicBool::new(false),
             noted: AtomicU64::new(now.elapsed.as_secs()),
             hits: AtomicU32::new(0),
@@ -114,10 +119,29 @@ impl StoredResponse {
             same_bytes: head.same_bytes,
             max_age: head.max_age,
             lifetime,
+            apart: None,
             purged: AtomicBool::new(purged),
             noted: AtomicU64::new(now.elapsed.as_secs()),
             hits: AtomicU32::new(0),
         }
+    }
+
+    /// Keeps it in a partition: it is of use for as long as that stands.
+    #[must_use]
+    pub fn kept_apart(self, partition: Option<Arc<Generation>>) -> Self {
+        Self { apart: partition, ..self }
+    }
+
+    /// Whether a key unlocked it, so that it is not everybody's.
+    pub fn is_apart(&self) -> bool {
+        self.apart.is_some()
+    }
+
+    /// Whether the key that unlocked it would not do so any more, for all that is known.
+    pub fn is_lost(&self, elapsed: Duration) -> bool {
+        // A refusal is no less true for it.
+        let dataset = self.about.dataset.as_deref().filter(|_| self.status == StatusCode::OK);
+        self.apart.as_ref().is_some_and(|partition| partition.has_lost(dataset, self.asked.at, elapsed))
     }
 
     /// What a disk keeps of it beside the body.
