@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::state::{Hidden, Late, Said, Shown, State, Stated};
 use super::data::{Store, Template};
 use super::dice::{hash, mix};
+use super::quota::Account;
 use super::refusal::Refusal;
 
 /// Rows that each touch adds.
@@ -55,10 +56,11 @@ impl Catalogue {
     }
 
     /// The datasets that are listed for a caller, in the order of the catalogue.
-    pub fn visible(&self, keyed: bool) -> Vec<Dataset> {
+    pub fn visible(&self, caller: &Account) -> Vec<Dataset> {
         let inner = self.inner();
         let listed = inner.states.iter().enumerate().filter(|(at, state)| {
-            state.published && state.hidden.is_none_or(|hidden| hidden.listed) && (keyed || !self.store.templates[*at].key_only)
+            let hidden = state.hidden.is_some_and(|hidden| !hidden.listed);
+            state.published && !hidden && self.is_there(*at, state, caller)
         });
         let datasets = listed.take(inner.keep).flat_map(|(at, _)| {
             let dataset = self.at(&inner, at);
@@ -73,18 +75,24 @@ impl Catalogue {
     /// # Errors
     ///
     /// [`Refusal::NotFound`] if there is none of this id, [`Refusal::Hidden`] if it was told to say so.
-    pub fn dataset(&self, id: &str, keyed: bool) -> Result<Dataset, Refusal> {
+    pub fn dataset(&self, id: &str, caller: &Account) -> Result<Dataset, Refusal> {
         let missing = || Refusal::NotFound { what: "dataset", id: id.to_owned() };
         // The portal's widgets write `id@domain` for a dataset of a domain.
         let at = self.store.position(id.split('@').next().unwrap_or(id)).ok_or_else(missing)?;
         let dataset = self.at(&self.inner(), at);
-        if !dataset.state.published || (dataset.template().key_only && !keyed) {
+        if !dataset.state.published || !self.is_there(at, &dataset.state, caller) {
             return Err(missing());
         }
         match dataset.state.hidden {
             Some(hidden) => Err(Refusal::Hidden { status: hidden.status, id: id.to_owned() }),
             None => Ok(dataset),
         }
+    }
+
+    /// Whether a dataset exists for a caller.
+    fn is_there(&self, at: usize, state: &State, caller: &Account) -> bool {
+        let holds = |key: &Arc<str>| matches!(caller, Account::Key(held) if **held == **key);
+        state.private.as_ref().is_none_or(holds) && (caller.is_keyed() || !self.store.templates[at].key_only)
     }
 
     fn at(&self, inner: &Inner, at: usize) -> Dataset {
@@ -183,6 +191,10 @@ mod tests {
 
     const SMALL: &str = "fr-en-effectifs-internats";
 
+    fn key(key: &str) -> Account {
+        Account::of_key(key).unwrap()
+    }
+
     fn now() -> Timestamp {
         "2026-03-01T10:00:00Z".parse().unwrap()
     }
@@ -190,9 +202,9 @@ mod tests {
     #[test]
     fn a_touch_adds_rows_in_front_and_record_ids_stay_with_their_rows() {
         let catalogue = Catalogue::new(5, DATASETS);
-        let before = catalogue.dataset(SMALL, false).unwrap();
+        let before = catalogue.dataset(SMALL, &Account::Anonymous).unwrap();
         assert!(catalogue.touch(SMALL, now(), Late::Nothing));
-        let after = catalogue.dataset(SMALL, false).unwrap();
+        let after = catalogue.dataset(SMALL, &Account::Anonymous).unwrap();
         assert_eq!(after.records_count(), before.records_count() + ROWS_PER_TOUCH);
         assert_eq!(after.data_processed(), &Stated::At(now()));
         assert_eq!(after.record_id(ROWS_PER_TOUCH), before.record_id(0));
@@ -203,29 +215,48 @@ mod tests {
         assert_eq!(after.repeated_id(3, 0), after.record_id(3));
         assert_eq!(after.row_of(&after.repeated_id(3, 1)), None, "a repetition is no record");
         catalogue.reset();
-        assert_eq!(catalogue.dataset(SMALL, false).unwrap().records_count(), before.records_count());
+        assert_eq!(catalogue.dataset(SMALL, &Account::Anonymous).unwrap().records_count(), before.records_count());
     }
 
     #[test]
     fn two_datasets_are_not_for_everybody() {
         let catalogue = Catalogue::new(5, DATASETS);
-        assert_eq!(catalogue.visible(false).len(), DATASETS);
-        assert_eq!(catalogue.visible(true).len(), catalogue.visible(false).len() + 1);
-        assert!(catalogue.dataset("fr-en-reserve-aux-services", false).is_err());
-        let closed = catalogue.dataset("fr-en-mobilites-nominatives", false).unwrap();
+        assert_eq!(catalogue.visible(&Account::Anonymous).len(), DATASETS);
+        assert_eq!(catalogue.visible(&key("valid")).len(), catalogue.visible(&Account::Anonymous).len() + 1);
+        assert!(catalogue.dataset("fr-en-reserve-aux-services", &Account::Anonymous).is_err());
+        let closed = catalogue.dataset("fr-en-mobilites-nominatives", &Account::Anonymous).unwrap();
         assert_eq!(closed.table(false).unwrap_err(), Refusal::Forbidden);
         assert!(closed.table(true).is_ok());
     }
 
     #[test]
+    fn a_private_dataset_is_there_for_its_key_alone() {
+        let catalogue = Catalogue::new(5, DATASETS);
+        let all = catalogue.visible(&Account::Anonymous).len();
+        catalogue.change(SMALL, |state| state.private = Some("valid-a".into()));
+        assert!(catalogue.dataset(SMALL, &key("valid-a")).is_ok());
+        for other in [key("valid-b"), Account::Anonymous] {
+            assert!(matches!(catalogue.dataset(SMALL, &other), Err(Refusal::NotFound { .. })), "{other:?}");
+        }
+        assert_eq!(catalogue.visible(&key("valid-a")).len(), catalogue.visible(&key("valid-b")).len() + 1);
+        assert_eq!(catalogue.visible(&Account::Anonymous).len(), all - 1);
+        catalogue.reset();
+        assert!(catalogue.dataset(SMALL, &Account::Anonymous).is_ok());
+    }
+
+    #[test]
     fn what_a_touch_loses_the_records_and_the_fields_have_not() {
         let catalogue = Catalogue::new(5, DATASETS);
-        let whole = catalogue.dataset(SMALL, false).unwrap();
+        let whole = catalogue.dataset(SMALL, &Account::Anonymous).unwrap();
         let lost = catalogue.field(SMALL, Some("filles")).unwrap();
         catalogue.change(SMALL, |state| state.loses = Loss::Field(lost));
-        assert_eq!(catalogue.dataset(SMALL, false).unwrap().schema().fields.len(), whole.schema().fields.len(), "not before a touch");
+        assert_eq!(
+            catalogue.dataset(SMALL, &Account::Anonymous).unwrap().schema().fields.len(),
+            whole.schema().fields.len(),
+            "not before a touch"
+        );
         catalogue.touch(SMALL, now(), Late::Nothing);
-        let poorer = catalogue.dataset(SMALL, false).unwrap();
+        let poorer = catalogue.dataset(SMALL, &Account::Anonymous).unwrap();
         let (table, before) = (poorer.table(false).unwrap(), whole.table(false).unwrap());
         assert_eq!((table.schema.position("filles"), table.schema.fields.len() + 1), (None, before.schema.fields.len()));
         let boys = |table: &crate::simulator::table::Table, row| {
@@ -235,7 +266,7 @@ mod tests {
         assert_eq!(boys(&table, ROWS_PER_TOUCH), boys(&before, 0), "values stay in their columns");
         catalogue.change(SMALL, |state| state.loses = Loss::Rows);
         catalogue.touch(SMALL, now(), Late::Nothing);
-        let empty = catalogue.dataset(SMALL, false).unwrap();
+        let empty = catalogue.dataset(SMALL, &Account::Anonymous).unwrap();
         assert_eq!((empty.records_count(), empty.table(false).unwrap().len()), (0, 0));
         assert_eq!(empty.row_of(&whole.record_id(0)), None);
     }

@@ -75,6 +75,19 @@ const CONTROLS: &[Control] = &[
     Control { method: "POST", path: "show", usage: "dataset=ID", about: "Ends hide." },
     Control {
         method: "POST",
+        path: "private",
+        usage: "dataset=ID[&key=KEY]",
+        about: "A dataset is there for the callers with this key, and for nobody else; without key, for everybody again. Keys that begin with \
+                valid are known.",
+    },
+    Control {
+        method: "POST",
+        path: "callers",
+        usage: "tell=1|0",
+        about: "Every answer tells whose it is, in X-Simulator-Caller: anonymous, unknown, or the key.",
+    },
+    Control {
+        method: "POST",
         path: "publish",
         usage: "dataset=ID",
         about: "A dataset appears that was not there: fr-en-nouveaute-1 to fr-en-nouveaute-12 wait for it.",
@@ -171,6 +184,7 @@ fn run(portal: &Portal, request: &Request, target: &Target) -> Result<Answer, St
             }
         }
         (_, "faults") => portal.faults(Faults::clear),
+        (_, "callers") => portal.tell_callers(flag(parameters, "tell")?.ok_or("tell is missing, as in /_simulator/callers?tell=1")?),
         (_, "lie") if parameters.given("dataset").is_none() => {
             let family = parameters.given("endpoint").ok_or(LIE)?;
             let spelling = Spelling::read(parameters.given("rule").ok_or(LIE)?, parameters)?;

@@ -159,12 +159,16 @@ fn exchange(portal: &Portal, request: &Request, target: Target, route: &Route) -
     portal.catalogue.pass(now);
     let limit = portal.settings.quota;
     let instead = instead.map(|kind| fault::answer(&kind, limit, now));
+    let caller = portal.tells_callers().then(|| account(request, &target.parameters));
     let mut answer = counted(portal, request, target, route, now, instead);
     if let Some(content_type) = content_type {
         answer.content_type = content_type;
     }
     if trailing {
         answer = answer.with("Content-Security-Policy", "upgrade-insecure-requests; \t ");
+    }
+    if let Some(caller) = caller {
+        answer = answer.with("X-Simulator-Caller", caller.map_or_else(|_| "unknown".to_owned(), |account| account.to_string()));
     }
     (answer, delivery, delay)
 }

@@ -76,12 +76,12 @@ impl Question<'_> {
     }
 
     fn dataset(&self, id: &str) -> Result<Dataset, Refusal> {
-        Ok(self.portal.catalogue.dataset(id, self.caller.keyed())?.at(&self.caller.origin))
+        Ok(self.portal.catalogue.dataset(id, &self.caller.account)?.at(&self.caller.origin))
     }
 
     /// The datasets that the caller sees.
     fn visible(&self) -> Vec<Dataset> {
-        let visible = self.portal.catalogue.visible(self.caller.keyed());
+        let visible = self.portal.catalogue.visible(&self.caller.account);
         visible.into_iter().map(|dataset| dataset.at(&self.caller.origin)).collect()
     }
 

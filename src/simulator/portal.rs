@@ -35,6 +35,8 @@ struct Inner {
     quota: Quota,
     faults: Faults,
     lies: Lies,
+    /// Whether answers tell whose they are.
+    tells_callers: bool,
 }
 
 /// The hands of the portal's clock.
@@ -61,6 +63,7 @@ impl Inner {
             quota: Quota::new(settings.quota),
             faults: Faults::default(),
             lies: Lies::default(),
+            tells_callers: false,
         }
     }
 }
@@ -127,6 +130,16 @@ impl Portal {
     /// Runs `change` on the lies.
     pub fn lies<T>(&self, change: impl FnOnce(&mut Lies) -> T) -> T {
         change(&mut self.inner().lies)
+    }
+
+    /// Has every answer tell whose it is, or not.
+    pub fn tell_callers(&self, tell: bool) {
+        self.inner().tells_callers = tell;
+    }
+
+    /// Whether answers tell whose they are.
+    pub fn tells_callers(&self) -> bool {
+        self.inner().tells_callers
     }
 
     /// Has the port closed for a while, and with it every connection that waits for a request.

@@ -1,6 +1,7 @@
 //! The portal's own count: calls per account and UTC day, and what it says when they are spent.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _, civil::Date};
@@ -30,6 +31,15 @@ impl Account {
     /// Whether calls of this account see what is for keys only.
     pub fn is_keyed(&self) -> bool {
         matches!(self, Self::Key(_))
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::Key(key) => f.write_str(key),
+        }
     }
 }
 

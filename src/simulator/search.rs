@@ -63,7 +63,7 @@ impl Question<'_> {
     }
 
     fn dataset(&self, id: &str) -> Result<Dataset, Refusal> {
-        Ok(self.portal.catalogue.dataset(id, self.caller.keyed())?.at(&self.caller.origin))
+        Ok(self.portal.catalogue.dataset(id, &self.caller.account)?.at(&self.caller.origin))
     }
 
     /// A file of a dataset.

@@ -126,6 +126,8 @@ pub struct State {
     pub twice: bool,
     /// Whether it is out of sight.
     pub hidden: Option<Hidden>,
+    /// The key for which alone it is there; none if it is for everybody.
+    pub private: Option<Arc<str>>,
     /// Whether it has been published yet.
     pub published: bool,
     /// How much longer than its rows its exports are.
@@ -143,6 +145,7 @@ impl State {
             loses: Loss::None,
             twice: false,
             hidden: None,
+            private: None,
             published,
             swell: None,
         }

@@ -32,6 +32,7 @@ pub(super) fn run(portal: &Portal, path: &str, parameters: &Parameters) -> Resul
             catalogue.hide(id, Some(Hidden { status, listed: flag(parameters, "listed")?.unwrap_or(false) }))
         }
         "show" => catalogue.hide(id, None),
+        "private" => catalogue.change(id, |state| state.private = parameters.given("key").map(Into::into)).is_some(),
         "publish" => return publish(portal, id),
         "lie" => lie(portal, id, parameters)?,
         _ => {

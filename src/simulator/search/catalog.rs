@@ -19,7 +19,7 @@ const FORMATS: [&str; 4] = ["json", "jsonp", "csv", "rss"];
 
 impl Question<'_> {
     pub(super) fn datasets(&self) -> Result<Answer, Refusal> {
-        let visible = self.portal.catalogue.visible(self.caller.keyed());
+        let visible = self.portal.catalogue.visible(&self.caller.account);
         let table = self.metadata().table(&visible);
         let page = Page::read(self)?;
         let asked = Asked::read(self, &table.schema)?;
