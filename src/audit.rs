@@ -251,7 +251,7 @@ fn of_one_version(question: &Question) -> Option<&str> {
         let target = question.query.query.target(&question.endpoint);
         redacted(&target) == target
     };
-    let audited = of_records && !is_export && !is_random && question.key.is_some() && is_shown();
+    let audited = of_records && !is_export && !is_random && question.key.is_some() && !question.is_keyed() && is_shown();
     question.query.dataset.as_deref().filter(|_| audited)
 }
 

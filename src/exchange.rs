@@ -1,60 +1,84 @@
 //! One request and its answer, in the order in which it is decided: identify the client → understand the question (classify, canonicalise)
-//! → look up → respond from store, or join or lead the fill that brings the answer, or pass what is nobody else's.
+//! → look up → respond from store, or join or lead the fill that brings the answer, or pass what is nobody else's → where there was no call left for
+//! it, ask with an account of the organisation's own.
 //!
 //! What a fill does (reserve → fetch → store) is in [`fetch`]; how an answer is dressed is in [`crate::response`].
 
 pub mod ahead;
 mod answered;
+mod apart;
 mod directed;
+pub mod failures;
 pub mod fetch;
 mod intake;
 mod large;
+mod noted;
+mod overflow;
 pub mod pace;
 mod passed;
+mod preflight;
 mod record;
+pub mod throttle;
+mod told;
+mod whose;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{Method, Request, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::ahead::Popular;
 use self::answered::{Answered, Asker, Failure};
+use self::failures::{Failed, Failures};
 use self::fetch::{Buffered, Charged, Occasion, Outcome};
 use self::pace::Pace;
+use self::preflight::preflight;
 use self::record::Record;
+use self::throttle::Throttle;
+use self::whose::Whose;
 use crate::audit::{self, Written};
 use crate::budget::Budget;
 use crate::cache::disk::Head;
 use crate::cache::fill::{Fills, Joined, Lost, Waiter};
 use crate::cache::key::CacheKey;
 use crate::cache::lookup::Lookup;
+use crate::cache::partition::Partitions;
 use crate::cache::storable;
 use crate::cache::store::Store;
 use crate::cache::stored_response::StoredResponse;
 use crate::clock::Clock;
 use crate::config;
 use crate::error::Error;
+use crate::history::History;
 use crate::portal::versions::Basis;
 use crate::portal::{Chosen, Portal, Portals, look};
+use crate::request::client::Recognition;
 use crate::request::directives::{Decision, Directives, Held};
 use crate::request::question::{Question, Understood};
+use crate::response::addressee::House;
 use crate::response::cache_status::{CacheStatus, Fwd, WhyStale};
+use crate::team::TeamId;
 
 /// Everything that exchanges share.
 #[derive(Debug)]
 pub struct Mirror {
     /// The portals.
     pub portals: Portals,
+    /// By what clients are recognised.
+    pub clients: Recognition,
     /// The stored responses.
     pub store: Store,
     /// The fills under way.
-    pub fills: Fills<CacheKey, Outcome>,
+    pub fills: Fills<CacheKey, Outcome, TeamId>,
+    /// Who spent what. Before the budget, whose lock on the directory it relies on to its end.
+    pub history: History,
+    /// What keys of the portals have unlocked, apart.
+    pub partitions: Partitions,
     /// The count of calls.
     pub budget: Budget,
     /// The time.
@@ -63,8 +87,14 @@ pub struct Mirror {
     pub refreshes: Pace,
     /// What is asked for most.
     pub popular: Popular,
+    /// The questions whose fill has failed lately.
+    pub failures: Failures,
+    /// How many calls each client may have made for it.
+    pub throttle: Throttle,
     /// What is stored and for how long.
     pub cache: config::Cache,
+    /// What clients are told of whom they belong to, and of whom they may ask.
+    pub house: House,
     /// Longest target that is read.
     pub max_target_bytes: usize,
     /// Time for a request's body.
@@ -79,33 +109,51 @@ pub struct Mirror {
 const FILLS_TRIED: usize = 2;
 
 impl Mirror {
-    /// Answers one request for the mirror.
+    /// Answers one request for the mirror, and notes in `whose` what turns out of its sender.
     ///
     /// # Errors
     ///
     /// Whatever keeps it from an answer of the portal, with what it cost all the same.
-    async fn exchange(self: &Arc<Self>, head: &Parts, body: Body) -> Result<Answered, Failure> {
+    async fn exchange(self: &Arc<Self>, head: &Parts, body: Body, whose: &mut Whose) -> Result<Answered, Failure> {
         let Chosen { portal, prefix, path } = intake::identify(&self.portals, head, self.max_target_bytes)?;
+        let client = intake::recognise(&self.clients, head)?;
+        whose.is_of(portal, client.team);
         let question = match intake::understand(portal, path, head, body, self.content_timeout).await? {
             Understood::Question(question) => *question,
             Understood::Elsewhere => return intake::redirect(portal, path, head),
         };
+        whose.asks(&question);
         let directives = Directives::of(&head.headers);
-        let asker = Asker { portal, prefix, question: &question, head, directives };
+        let asker = Asker { portal, client, prefix, question: &question, head, directives };
         let written = Written { path, query: head.uri.query() };
+        let note = self.history.notes().exchange(&portal.name, client.team, &question);
+        let answered = self.ask(asker, written).await;
+        noted::noted(note, self.or_overflow(asker, written, answered).await)
+    }
+
+    /// Answers a question from store, or has the portal asked.
+    ///
+    /// # Errors
+    ///
+    /// See [`exchange`](Self::exchange).
+    async fn ask(self: &Arc<Self>, asker: Asker<'_>, written: Written<'_>) -> Result<Answered, Failure> {
+        let Asker { portal, question, directives, .. } = asker;
         let began = Instant::now();
+        if let Some(wait) = self.rejects_key(portal, question) {
+            return Err(Error::KeyRejected { wait }.into());
+        }
         let Some(key) = &question.key else {
-            return match directives.decide(portal.may_force, Held::Nothing) {
+            return match directives.decide(self.may_force(asker), Held::Nothing) {
                 Decision::GatewayTimeout => Err(Error::OnlyIfCached.into()),
                 _ => Ok(self.pass(asker).await?.having_waited(began.elapsed())),
             };
         };
-        let lookup = self.look_up(portal, &question, key).await;
+        let lookup = self.look_up(portal, question, key).await;
         let answered = match (self.decision(asker, &lookup), lookup) {
             (Decision::Ordinary, Lookup::Fresh { stored, ttl, confirmed }) => {
                 self.look_ahead(portal, &stored, ttl);
                 self.note_hit(asker, key, &stored);
-                audit::after_hit(self, portal, &question, written);
+                audit::after_hit(self, portal, question, written);
                 return Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, confirmed, 0).await);
             }
             (Decision::Ordinary, Lookup::Unchecked { .. }) => self.check(asker, key).await,
@@ -115,7 +163,7 @@ impl Mirror {
         };
         let answered = answered?;
         if answered.cost > 0 && answered.response.status().is_success() {
-            portal.audit.note(&question, written, &portal.rules);
+            portal.audit.note(question, written, &portal.rules);
         }
         audit::tend(self, portal);
         Ok(answered.having_waited(began.elapsed()))
@@ -126,7 +174,12 @@ impl Mirror {
         if asker.directives == Directives::default() {
             return Decision::Ordinary;
         }
-        asker.directives.decide(asker.portal.may_force, lookup.held(self.clock.read().elapsed))
+        asker.directives.decide(self.may_force(asker), lookup.held(self.clock.read().elapsed))
+    }
+
+    /// Whether an asker may force a call: its portal's clients may, or its team's.
+    fn may_force(&self, asker: Asker<'_>) -> bool {
+        asker.portal.may_force || self.clients.may_force(asker.client.team)
     }
 
     /// Until when an asker waits if there is a stale answer.
@@ -185,7 +238,8 @@ impl Mirror {
     async fn fill(self: &Arc<Self>, asker: Asker<'_>, key: &CacheKey) -> Result<Answered, Failure> {
         let (mut lost, mut cost) = (false, 0);
         for _ in 0..FILLS_TRIED {
-            let (mut waiter, led) = self.join_or_lead(asker, key, Occasion::Missing);
+            let joined = self.join_or_lead(asker, key, Occasion::Missing, || self.may_lead(asker, key));
+            let (mut waiter, led) = joined.map_err(|error| Failure { error, cost })?;
             let outcome = waiter.outcome().await;
             lost = outcome.is_err();
             match outcome {
@@ -223,19 +277,26 @@ impl Mirror {
         let stale =
             async |why, charged| Ok(self.serve_stored(asker, &stored, CacheStatus::Stale { by, why }, false, u8::from(charged)).await);
         self.refresh_ahead(asker, &stored);
-        let (mut waiter, led) = match self.fills.join_under_way(key) {
+        let (mut waiter, led) = match self.fills.join_under_way(key, asker.client.team) {
             Some(waiter) => (waiter, None),
-            None => match self.refreshes.turn(self.clock.read().elapsed) {
-                Some(turn) => self.join_or_lead(asker, key, Occasion::Stale(turn)),
-                None => return stale(WhyStale::Paced, false).await,
-            },
+            None => {
+                let elapsed = self.clock.read().elapsed;
+                if self.failures.of(key, elapsed).is_some() {
+                    return stale(WhyStale::FailedBefore, false).await;
+                }
+                let Some(turn) = self.refreshes.turn(elapsed) else { return stale(WhyStale::Paced, false).await };
+                if self.throttle.take(&asker.client, elapsed).is_err() {
+                    return stale(WhyStale::TooFast, false).await;
+                }
+                self.join_or_lead(asker, key, Occasion::Stale(turn), || Ok(()))?
+            }
         };
         let failed = WhyStale::FillFailed { status: None };
         let (why, charged) = match timeout_at(patience, waiter.outcome()).await {
             Ok(Ok(outcome)) => {
                 let charged = led.is_some() && outcome.is_charged();
                 let withdrawn = matches!(&outcome, Outcome::Arriving(large) if fetch::is_withdrawal(large.status));
-                match outcome.worse_than_stale() {
+                match outcome.worse_than_stale(asker.client.team) {
                     Some(why) => (why, charged),
                     None => match self.answer(asker, outcome, waiter, Fwd::Stale, led.is_some()).await {
                         // It was to be had only as a whole, or nothing of it could be had.
@@ -253,69 +314,63 @@ impl Mirror {
                 (WhyStale::FillSlow, led.is_some_and(|charged| charged.yet()))
             }
         };
+        if stored.is_lost(self.clock.read().elapsed) {
+            // Its key was refused while this asker waited, or its dataset has gone: what comes of the fill is all that there is.
+            return Ok(self.fill(asker, key).await?.having_cost(u8::from(charged)));
+        }
         stale(why, charged).await
     }
 
+    /// Whether this asker may have a call made for `key`, of which no fill is under way.
+    ///
+    /// # Errors
+    ///
+    /// If the last one failed a moment ago, or this client has too many made.
+    fn may_lead(&self, asker: Asker<'_>, key: &CacheKey) -> Result<(), Error> {
+        match self.failures.of(key, self.clock.read().elapsed) {
+            None => self.may_call(asker),
+            // What cannot be right is what the portal says all the same, and there is nothing better.
+            Some((Failed::Answer(StatusCode::OK), _)) => self.may_call(asker),
+            Some((failed, wait)) => Err(Error::FailedBefore { failed, wait }),
+        }
+    }
+
+    /// Whether this asker may have a call made.
+    ///
+    /// # Errors
+    ///
+    /// If this client has too many made.
+    fn may_call(&self, asker: Asker<'_>) -> Result<(), Error> {
+        self.throttle.take(&asker.client, self.clock.read().elapsed).map_err(|wait| Error::TooFast { wait })
+    }
+
     /// An ear on the fill of `key`, and, if this asker leads it, whether a call was charged for it.
-    fn join_or_lead(self: &Arc<Self>, asker: Asker<'_>, key: &CacheKey, occasion: Occasion) -> (Waiter<Outcome>, Option<Charged>) {
-        let Joined { waiter, lead } = self.fills.join(key);
+    ///
+    /// # Errors
+    ///
+    /// What `may_lead` says, where no fill is under way.
+    fn join_or_lead(
+        self: &Arc<Self>,
+        asker: Asker<'_>,
+        key: &CacheKey,
+        occasion: Occasion,
+        may_lead: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(Waiter<Outcome, TeamId>, Option<Charged>), Error> {
+        let Joined { waiter, lead } = self.fills.join_if(key, Some(asker.client.team), may_lead)?;
         let led = lead.map(|lead| {
             let charged = Charged::default();
             let fill = fetch::run(Arc::clone(self), Arc::clone(asker.portal), asker.question.clone(), lead, occasion, charged.clone());
             self.tasks.spawn(fill);
             charged
         });
-        (waiter, led)
+        Ok((waiter, led))
     }
 
-    /// A fill has an outcome: its answer, or whatever it ended with; nothing, if that is a body that cannot be read from its beginning.
-    async fn answer(
-        &self,
-        asker: Asker<'_>,
-        outcome: Outcome,
-        waiter: Waiter<Outcome>,
-        fwd: Fwd,
-        led: bool,
-    ) -> Option<Result<Answered, Failure>> {
-        match outcome {
-            Outcome::Arriving(large) if asker.head.version < Version::HTTP_11 => {
-                Some(self.once_whole(asker, &large, waiter, fwd, led).await)
-            }
-            outcome => self.told(asker, outcome, fwd, led).await,
-        }
-    }
-
-    /// What an outcome means to a client; nothing, if it is a body that is broken already, or whose beginning is gone.
-    async fn told(&self, asker: Asker<'_>, outcome: Outcome, fwd: Fwd, led: bool) -> Option<Result<Answered, Failure>> {
-        Some(match outcome {
-            Outcome::Found { stored, ttl, confirmed } => {
-                Ok(self.serve_stored(asker, &stored, CacheStatus::Hit { ttl }, confirmed, 0).await)
-            }
-            Outcome::Whole { response, stored } => {
-                let status = CacheStatus::Forwarded {
-                    fwd,
-                    status: response.status().as_u16(),
-                    stored: stored.is_ok(),
-                    collapsed: !led,
-                    detail: stored.err().map(|why| why.token()),
-                };
-                Ok(self.serve_stored(asker, &response, status, false, u8::from(led)).await)
-            }
-            Outcome::Arriving(large) => match (self.read_along(asker, &large, fwd, led), large.failure()) {
-                (Some(answered), _) => Ok(answered),
-                // It has failed all who waited for it, as any other fill does. Asking again would be a call for each of them.
-                (None, Some(error)) => Err(Failure { error: Error::Origin(error), cost: u8::from(led) }),
-                (None, None) => return None,
-            },
-            Outcome::Refused(refused) => Err(Error::Refused(refused).into()),
-            Outcome::Failed(error) => Err(Failure { cost: u8::from(led && error.is_charged()), error: Error::Origin(error) }),
-        })
-    }
-
-    /// A call for this client alone: what a key unlocks, what is asked by POST, and what cannot be joined.
+    /// A call for this client alone: what is asked by POST or with something that is no key, and what cannot be joined.
     async fn pass(self: &Arc<Self>, asker: Asker<'_>) -> Result<Answered, Failure> {
+        self.may_call(asker)?;
         let asked = fetch::asked(self, asker.portal, asker.question);
-        let answer = fetch::alone(self, asker.portal, asker.question).await?;
+        let answer = fetch::alone(self, asker).await?;
         let Some(key) = &asker.question.key else {
             return self.passed(asker, answer).await;
         };
@@ -333,39 +388,19 @@ pub async fn respond(mirror: Arc<Mirror>, request: Request<Body>) -> Response<Bo
     let (response, status, cost, outcome) = if head.method == Method::OPTIONS {
         (preflight(), CacheStatus::Local { detail: "preflight" }, 0, "local")
     } else {
-        match mirror.exchange(&head, body).await {
+        let mut whose = Whose::default();
+        match mirror.exchange(&head, body, &mut whose).await {
             Ok(Answered { response, status, cost, waited }) => {
                 record.waited(waited);
                 (response, status, cost, status.outcome())
             }
             Err(Failure { error, cost }) => {
                 let token = error.token();
-                (error.into_response(mirror.clock.now(), cost), CacheStatus::Local { detail: token }, cost, token)
+                let response = whose.told(&mirror, &head.headers, error, cost);
+                (response, CacheStatus::Local { detail: token }, cost, token)
             }
         }
     };
     record.end(response.status(), cost, outcome, &status);
-    response
-}
-
-/// Answers a CORS preflight and any other OPTIONS: what this server takes, without asking anybody (the Fetch standard, section 3.2).
-fn preflight() -> Response<Body> {
-    const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS, POST");
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let fields: &mut HeaderMap = response.headers_mut();
-    fields.insert(header::ALLOW, METHODS);
-    fields.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    fields.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    fields.insert(
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        // The portal's own list, what conditional and cached requests need, and our key.
-        HeaderValue::from_static(
-            "Authorization, X-Requested-With, Origin, ODS-API-Analytics-App, ODS-API-Analytics-Embed-Type, \
-             ODS-API-Analytics-Embed-Referrer, ODS-Widgets-Version, Accept, Accept-Language, Cache-Control, Content-Type, If-None-Match, \
-             If-Modified-Since, If-Range, Range, X-Preau-Key",
-        ),
-    );
-    fields.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("1000"));
     response
 }

@@ -1,5 +1,6 @@
 //! What we know of a portal beyond HTTP, and how a request finds its portal.
 
+pub mod accounts;
 pub mod guard;
 pub mod links;
 pub mod look;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use url::Url;
 
+use self::accounts::Accounts;
 use self::guard::Guard;
 use self::links::{Base, Counter, Origin, Positions, Relinking};
 use self::look::Look;
@@ -19,6 +21,7 @@ use crate::config;
 use crate::origin;
 use crate::request::query::RuleSwitches;
 use crate::request::question::Question;
+use crate::response::rate_limit::RateLimitFields;
 
 /// One mirrored portal.
 #[derive(Debug)]
@@ -29,6 +32,10 @@ pub struct Portal {
     pub url: Url,
     /// Its keys that count as none.
     pub same_as_anonymous: Vec<config::Secret>,
+    /// What becomes of other keys of it that clients send.
+    pub client_keys: config::ClientKeys,
+    /// The organisation's own keys at it.
+    pub accounts: Accounts,
     /// Which rules of canonicalisation are in force.
     pub rules: RuleSwitches,
     /// What finds out whether they may be, and whether versions may be relied on.
@@ -41,6 +48,8 @@ pub struct Portal {
     pub versions: Versions,
     /// What sees to it that no dataset loses its fields or its rows unnoticed.
     pub guard: Guard,
+    /// What its clients are told of the quota.
+    pub rate_limits: RateLimitFields,
     /// Whether its clients may force a call.
     pub may_force: bool,
     hosts: Vec<String>,
@@ -73,12 +82,15 @@ impl Portal {
             name: settings.name.clone(),
             url: settings.url.clone(),
             same_as_anonymous: settings.same_as_anonymous.clone(),
+            client_keys: settings.client_keys,
+            accounts: Accounts::default(),
             rules: RuleSwitches::default(),
             audit: Audit::default(),
             guard: Guard::new(&settings.name),
             client: origin::Client::new(settings, origin, clock.clone())?,
             look,
             versions,
+            rate_limits: RateLimitFields::default(),
             may_force: settings.may_force,
             hosts: settings.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
         })

@@ -16,6 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use http::{Request, Response, StatusCode};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -24,22 +25,33 @@ use self::listener::{Limits, Listener};
 use crate::admin;
 use crate::audit::Audit;
 use crate::audit::file::MemoryFile;
-use crate::budget::{self, Budget, PortalBudget};
+use crate::budget::{self, Budget, KeyAccount, PortalBudget, Share};
 use crate::cache::disk::{self, DiskStore};
 use crate::cache::fill::Fills;
 use crate::cache::memory::MemoryStore;
+use crate::cache::partition::Partitions;
 use crate::cache::store::Store;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::exchange::ahead::Popular;
+use crate::exchange::failures::Failures;
 use crate::exchange::pace::Pace;
+use crate::exchange::throttle::Throttle;
 use crate::exchange::{self, Mirror};
+use crate::history::{History, Notes, Webhook, WebhookFault, warnings};
 use crate::origin;
+use crate::portal::accounts::{self, Accounts};
 use crate::portal::look::Look;
 use crate::portal::versions::file::TableFile;
 use crate::portal::versions::{Terms, Versions};
 use crate::portal::{Portal, Portals};
+use crate::request::client::Recognition;
+use crate::request::credential::Fingerprint;
+use crate::request::language::Spoken;
+use crate::response::addressee::{Addressee, House};
 use crate::response::problem::Problem;
+use crate::response::rate_limit::RateLimitFields;
+use crate::response::refusal::Words;
 
 /// Both listeners, serving.
 #[derive(Debug)]
@@ -62,6 +74,15 @@ pub enum StartError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] budget::OpenError),
+    /// The thread of the history.
+    #[error("the history's thread cannot be started: {0}")]
+    History(#[source] io::Error),
+    /// The webhook.
+    #[error(transparent)]
+    Webhook(#[from] WebhookFault),
+    /// A key of the organisation's own.
+    #[error(transparent)]
+    Account(#[from] accounts::NoKey),
     /// A portal cannot be called as configured.
     #[error("portal `{portal}`: {source}")]
     Portal {
@@ -92,6 +113,7 @@ impl Server {
             listeners: TaskTracker::new(),
             deadline: config.listen.shutdown_deadline,
         };
+        server.state.tasks.spawn(server.stop.clone().run_until_cancelled_owned(warnings::watch(Arc::clone(&state))));
         let limits = Limits::from(&config.listen);
         for (listener, router) in [(mirror_listener, mirror_router(Arc::clone(&state))), (admin_listener, admin::router(state))] {
             server.listeners.spawn(listener.serve(router, limits, server.stop.clone(), server.connections.clone()));
@@ -129,26 +151,35 @@ impl Server {
             );
         }
         self.state.store.close().await;
+        // While the directory is still locked.
+        self.state.history.close().await;
         self.state.budget.close().await;
     }
 }
 
 /// All that both listeners answer from.
 pub(crate) fn mirror(config: &Config, clock: Clock) -> Result<Mirror, StartError> {
-    let budgets: Vec<PortalBudget> =
-        config.portals.iter().map(|portal| PortalBudget { name: portal.name.clone(), daily_calls: portal.daily_calls }).collect();
+    let budgets: Vec<PortalBudget> = config.portals.iter().map(|portal| portal_budget(config, portal)).collect();
     // First of all that is in the data directory: its lock tells whether another process has it, and the store would sweep that one's files.
     let budget = Budget::open(&config.data, &budgets, &config.budget, clock.clone())?;
-    let portals = config.portals.iter().map(|settings| portal(config, settings, &clock)).collect::<Result<_, _>>()?;
+    let webhook = config.budget.webhook.as_ref().map(|address| Webhook::new(address, &config.origin)).transpose()?;
+    let history = History::open(&config.data, &budgets, config.budget.history_days, webhook, clock.clone()).map_err(StartError::History)?;
+    let portals = config.portals.iter().map(|settings| portal(config, settings, history.notes(), &clock)).collect::<Result<_, _>>()?;
     Ok(Mirror {
         portals: Portals::new(portals),
+        clients: Recognition::new(config),
         store: store(config, &clock),
         fills: Fills::default(),
+        history,
+        partitions: Partitions::default(),
         budget,
         clock,
         popular: Popular::default(),
+        failures: Failures::default(),
+        throttle: Throttle::new(config.budget.misses_per_second, config.budget.misses_burst),
         refreshes: Pace::new(config.cache.concurrent_refreshes, config.cache.refreshes_per_minute),
         cache: config.cache.clone(),
+        house: House::new(config),
         max_target_bytes: config.listen.max_target_bytes,
         content_timeout: config.listen.idle_timeout,
         tasks: TaskTracker::new(),
@@ -156,8 +187,28 @@ pub(crate) fn mirror(config: &Config, clock: Clock) -> Result<Mirror, StartError
     })
 }
 
+fn portal_budget(config: &Config, portal: &config::Portal) -> PortalBudget {
+    let share = |team: &config::Team| Share {
+        team: team.name.clone(),
+        guaranteed: team.guaranteed.of(&portal.name).unwrap_or(0),
+        ceiling: team.ceiling.of(&portal.name),
+        class: team.class,
+    };
+    let accounts = config.accounts.iter().filter(|account| account.portal == portal.name).map(|account| KeyAccount {
+        name: account.name.clone(),
+        fingerprint: Fingerprint::of(account.key.expose()).as_str().to_owned(),
+        daily_calls: account.daily_calls,
+    });
+    PortalBudget {
+        name: portal.name.clone(),
+        daily_calls: portal.daily_calls,
+        shares: config.teams.iter().map(share).collect(),
+        accounts: accounts.collect(),
+    }
+}
+
 /// A portal, with what an earlier process knew of its versions.
-fn portal(config: &Config, settings: &config::Portal, clock: &Clock) -> Result<Arc<Portal>, StartError> {
+fn portal(config: &Config, settings: &config::Portal, notes: &Notes, clock: &Clock) -> Result<Arc<Portal>, StartError> {
     let (file, table) = TableFile::open(&config.data.join(VERSIONS), &settings.name, settings.url.as_str(), clock.read());
     let versions = Versions::new(Terms::of(&config.cache), table);
     if config.budget.looks_per_day == 0 {
@@ -166,8 +217,11 @@ fn portal(config: &Config, settings: &config::Portal, clock: &Clock) -> Result<A
     let look = Look::new(config.budget.looks_per_day, Some(file));
     let portal = Portal::new(settings, config.public_url_of(settings).as_ref(), &config.origin, versions, look, clock);
     let mut portal = portal.map_err(|source| StartError::Portal { portal: settings.name.clone(), source })?;
+    portal.client = portal.client.noting(notes.clone(), &portal.name);
+    portal.accounts = Accounts::of(config, &portal.name)?;
     let memory = MemoryFile::of(&config.data, &portal.name);
     portal.audit = Audit::recall(memory, config.budget.audits_per_day, &portal.rules, clock.now());
+    portal.rate_limits = RateLimitFields::new(config.budget.rate_limit_fields, config.teams.len());
     Ok(Arc::new(portal))
 }
 
@@ -191,15 +245,11 @@ fn mirror_router(state: Arc<Mirror>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
 }
 
-/// A fault of ours ends one exchange and no other. What the panic said is in the log, where its hook wrote it.
+/// A fault of ours ends one exchange and no other. What the panic said is in the log, where its hook wrote it; who asked is gone with it.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response<Body> {
-    Problem::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "A fault of this server",
-        "InternalError",
-        "the exchange ended in a fault of this server",
-    )
-    .into_response("fault", 0)
+    let to = Addressee { spoken: Spoken::English, now: Timestamp::UNIX_EPOCH, team: None, contact: None };
+    let words = Words { title: "A fault of this server", detail: "the exchange ended in a fault of this server".to_owned() };
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", words, &to).into_response("fault", 0)
 }
 
 /// Lets this process have as many files open as the system permits. The usual soft limit of 1,024 was chosen for programs that use

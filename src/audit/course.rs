@@ -13,7 +13,7 @@ use super::inquiry::{Ask, Conclusion, Inquiry, Step, Told};
 use super::report::{Audited, Outcome, Subject};
 use super::spelling::Spelling;
 use super::{Audit, PAUSE, REMEMBERED};
-use crate::budget::{Purpose, Refused};
+use crate::budget::{Purpose, Refusals, Wish};
 use crate::cache::disk::{About, Mode, Which};
 use crate::cache::inspection::Inspection;
 use crate::cache::lookup::Lookup;
@@ -37,7 +37,7 @@ enum Unasked {
     #[error("the calls for audits are spent")]
     Spent,
     #[error("no call may leave: {0}")]
-    Refused(#[from] Refused),
+    Refused(#[from] Refusals),
     #[error("the call failed: {0}")]
     Failed(#[from] origin::Error),
     #[error("the portal answered {0}, which says nothing of the question")]
@@ -245,7 +245,7 @@ impl Asker<'_> {
     async fn ask(&mut self, question: &Question, target: String) -> Result<Told, Unasked> {
         let Self { mirror, portal, .. } = *self;
         self.left = self.left.checked_sub(1).ok_or(Unasked::Spent)?;
-        let reservation = mirror.budget.reserve(&portal.name, None, Purpose::Revalidation).await?;
+        let reservation = mirror.budget.reserve(&portal.name, Wish::background(Purpose::Revalidation)).await?;
         self.made += 1;
         portal.audit.state().memory.spent.spend(mirror.clock.now());
         let call = Call { path_and_query: target, ..fetch::call(question) };

@@ -56,7 +56,8 @@ impl Popular {
 impl Mirror {
     /// Counts a hit, and notes what has become popular.
     pub(super) fn note_hit(&self, asker: Asker<'_>, key: &CacheKey, stored: &StoredResponse) {
-        if stored.becomes_popular() {
+        // What a key unlocked is its holders' to ask for.
+        if stored.becomes_popular() && !stored.is_apart() {
             self.popular.note(asker.portal, key, asker.question);
         }
     }
@@ -81,11 +82,15 @@ impl Mirror {
 
     async fn refresh_one(self: &Arc<Self>, portal: &Arc<Portal>, question: Question, key: &CacheKey) {
         // Whoever asked for it meanwhile has refreshed it; or it is no more.
-        if !matches!(self.look_up(portal, &question, key).await, Lookup::Stale { .. }) || self.fills.join_under_way(key).is_some() {
+        if !matches!(self.look_up(portal, &question, key).await, Lookup::Stale { .. }) || self.fills.is_under_way(key) {
             return;
         }
-        let Some(turn) = self.refreshes.turn(self.clock.read().elapsed) else { return };
-        if let Joined { mut waiter, lead: Some(lead) } = self.fills.join(key) {
+        let elapsed = self.clock.read().elapsed;
+        if self.failures.of(key, elapsed).is_some() {
+            return;
+        }
+        let Some(turn) = self.refreshes.turn(elapsed) else { return };
+        if let Joined { mut waiter, lead: Some(lead) } = self.fills.join(key, None) {
             let fill = fetch::run(Arc::clone(self), Arc::clone(portal), question, lead, Occasion::Ahead(turn), Charged::default());
             self.tasks.spawn(fill);
             // Refused, failed or done: there is nothing to be made of it here.

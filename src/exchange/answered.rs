@@ -14,17 +14,20 @@ use crate::cache::stored_response::StoredResponse;
 use crate::error::Error;
 use crate::portal::Portal;
 use crate::portal::links::{self, Base};
+use crate::request::client::Client;
 use crate::request::directives::Directives;
 use crate::request::question::Question;
 use crate::response::cache_status::CacheStatus;
-use crate::response::fields;
 use crate::response::from_stored::{self, Form};
+use crate::response::{fields, rate_limit};
 
 /// A request that turned out to be a question: whom it is for, what it asks, and how its answer is taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asker<'a> {
     /// The portal that is asked.
     pub(super) portal: &'a Arc<Portal>,
+    /// Who asks.
+    pub(super) client: Client,
     /// The part of the path that chose the portal, such as `/sports`, or nothing.
     pub(super) prefix: &'a str,
     /// What is asked.
@@ -71,6 +74,12 @@ impl Answered {
         labels.insert(fields::CACHE_STATUS, status.to_value());
         labels.insert(fields::X_PREAU_COST, HeaderValue::from(u16::from(cost)));
         Self { response, status, cost, waited: None }
+    }
+
+    /// Adds what was spent before on the same request, in vain.
+    pub(super) fn having_cost(self, cost: u8) -> Self {
+        let Self { response, status, cost: own, waited } = self;
+        Self { waited, ..Self::new(response, status, own.max(cost)) }
     }
 
     /// Notes how long it waited for the portal.
@@ -122,10 +131,10 @@ impl Mirror {
         if !matches!(status, CacheStatus::Forwarded { collapsed: false, .. }) {
             response.headers_mut().insert(AGE, HeaderValue::from(stored.age(self.clock.read().elapsed).as_secs()));
         }
-        if self.cache.client_freshness {
+        if self.cache.client_freshness && !asker.question.is_keyed() {
             self.tell_freshness(asker.portal, stored, &mut response);
         }
-        self.state_quota(asker.portal, &mut response);
+        self.state_quota(asker, &mut response);
         Answered::new(response, status, cost)
     }
 
@@ -140,8 +149,15 @@ impl Mirror {
         }
     }
 
-    /// Writes the portal's quota fields from the ledger's present state: what was stored with an answer is old news.
-    pub(super) fn state_quota(&self, portal: &Portal, response: &mut Response<Body>) {
-        fields::state_quota(response.headers_mut(), self.budget.rate_limit(&portal.name));
+    /// Writes what may still be spent, by the asker's team or with its key of the portal, from the ledger's present state: what was stored with an
+    /// answer is old news.
+    pub(super) fn state_quota(&self, asker: Asker<'_>, response: &mut Response<Body>) {
+        let fields = response.headers_mut();
+        if !asker.question.is_keyed() {
+            let limits = self.budget.rate_limits(&asker.portal.name, asker.client.team);
+            asker.portal.rate_limits.write(fields, asker.client.team, limits, self.clock.now());
+        } else if let Some(quota) = self.quota_of_key(asker.portal, asker.question) {
+            rate_limit::write_account(fields, &quota);
+        }
     }
 }

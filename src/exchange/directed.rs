@@ -27,7 +27,8 @@ impl Mirror {
                 Ok(self.serve_stored(asker, &stored, CacheStatus::Stale { by, why: WhyStale::MaxStale }, false, 0).await)
             }
             (Decision::PassUnstored, _) => {
-                let answer = fetch::alone(self, asker.portal, asker.question).await?;
+                self.may_lead(asker, key)?;
+                let answer = fetch::alone(self, asker).await?;
                 self.passed(asker, answer).await
             }
             // The others are decided of what is not there.
@@ -43,14 +44,20 @@ impl Mirror {
             Lookup::Unchecked { .. } | Lookup::Stale { .. } => Fwd::Stale,
             Lookup::Miss => Fwd::UriMiss,
         };
-        let (mut waiter, led) = self.join_or_lead(asker, key, Occasion::Forced);
+        let (mut waiter, led) = match self.join_or_lead(asker, key, Occasion::Forced, || self.may_lead(asker, key)) {
+            Ok(joined) => joined,
+            Err(error) => {
+                let why = if matches!(error, Error::TooFast { .. }) { WhyStale::TooFast } else { WhyStale::FailedBefore };
+                return self.unforced(asker, key, why, error.into()).await;
+            }
+        };
         let outcome = waiter.outcome().await;
         let charged = match &outcome {
             Ok(outcome) => led.is_some() && outcome.is_charged(),
             Err(Lost) => led.as_ref().is_some_and(|charged| charged.yet()),
         };
         let (why, failure) = match outcome {
-            Ok(outcome) => match (outcome.worse_than_stale(), lookup.is_miss()) {
+            Ok(outcome) => match (outcome.worse_than_stale(asker.client.team), lookup.is_miss()) {
                 (Some(why), false) => (why, None),
                 _ => match self.answer(asker, outcome, waiter, fwd, led.is_some()).await {
                     Some(Ok(answered)) => return Ok(answered),
@@ -60,7 +67,13 @@ impl Mirror {
             },
             Err(Lost) => (WhyStale::FillFailed { status: None }, None),
         };
-        let cost = u8::from(charged);
+        let failure = failure.unwrap_or(Failure { error: Error::Lost, cost: 0 });
+        self.unforced(asker, key, why, Failure { cost: u8::from(charged), ..failure }).await
+    }
+
+    /// What is stored, as it would have been served without directives; `failure`, if nothing is.
+    async fn unforced(&self, asker: Asker<'_>, key: &CacheKey, why: WhyStale, failure: Failure) -> Result<Answered, Failure> {
+        let cost = failure.cost;
         // Meanwhile its dataset may have moved, or may have been withdrawn.
         match self.look_up(asker.portal, asker.question, key).await {
             Lookup::Fresh { stored, ttl, confirmed } => {
@@ -69,7 +82,7 @@ impl Mirror {
             Lookup::Unchecked { stored, by } | Lookup::Stale { stored, by } if by < stored.lifetime().stale => {
                 Ok(self.serve_stored(asker, &stored, CacheStatus::Stale { by, why }, false, cost).await)
             }
-            _ => Err(failure.unwrap_or(Failure { error: Error::Lost, cost })),
+            _ => Err(failure),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::budget::{Purpose, Refused, Reservation};
+use crate::budget::{Purpose, Refusals, Reservation, Wish};
 use crate::cache::disk::About;
 use crate::cache::fill::Lead;
 use crate::cache::inspection::{Inspected, Inspection};
@@ -18,16 +19,20 @@ use crate::cache::stored_response::{Asked, Judged, StoredResponse};
 use crate::clock::Moment;
 use crate::error::Error;
 use crate::exchange::Mirror;
-use crate::exchange::answered::Failure;
+use crate::exchange::answered::{Asker, Failure};
+use crate::exchange::apart::{self, Kept};
+use crate::exchange::failures::Failed;
 use crate::exchange::large::{self, Large};
 use crate::exchange::pace::Turn;
 use crate::origin::{self, Answer, Call, Coding, Completed};
 use crate::portal::versions::Basis;
 use crate::portal::{Portal, look};
+use crate::request::credential::Fingerprint;
 use crate::request::endpoint::Family;
 use crate::request::question::Question;
 use crate::response::cache_status::WhyStale;
 use crate::response::fields;
+use crate::team::TeamId;
 
 /// How a fill ended, or goes on. All who wait hear the same.
 #[derive(Clone, Debug)]
@@ -37,7 +42,7 @@ pub enum Outcome {
         /// What it stored.
         stored: Arc<StoredResponse>,
         /// What is left of the freshness lifetime.
-        ttl: std::time::Duration,
+        ttl: Duration,
         /// Whether its version is confirmed.
         confirmed: bool,
     },
@@ -51,7 +56,9 @@ pub enum Outcome {
     /// A large answer, which all may read while it arrives.
     Arriving(Arc<Large>),
     /// No call left.
-    Refused(Refused),
+    Refused(Arc<Refusals>),
+    /// No call left, because the portal has just refused the key that it was to carry, for so long.
+    KeyRejected(Duration),
     /// The call left, or tried to, and brought nothing whole.
     Failed(Arc<origin::Error>),
 }
@@ -77,14 +84,24 @@ impl Charged {
 }
 
 impl Outcome {
-    /// Why a stale answer is better than this, if it is.
-    pub fn worse_than_stale(&self) -> Option<WhyStale> {
+    /// Why a stale answer is better for a client of `team` than this, if it is.
+    pub fn worse_than_stale(&self, team: TeamId) -> Option<WhyStale> {
         match self {
-            Self::Refused(refused) => Some(WhyStale::Refused { reason: refused.reason() }),
+            Self::Refused(refused) => refused.of(team).map(|refused| WhyStale::Refused(refused.why)),
             Self::Failed(_) => Some(WhyStale::FillFailed { status: None }),
             Self::Whole { response, stored } => worse(response.status(), *stored != Err(NotStored::WrongShape)),
             Self::Arriving(large) => worse(large.status, large.right),
-            Self::Found { .. } => None,
+            Self::Found { .. } | Self::KeyRejected(_) => None,
+        }
+    }
+
+    /// How it failed, if asking again would be likely to fail too. A 429 is about the account, and a call that did not leave about us.
+    fn failed(&self) -> Option<Failed> {
+        match self {
+            Self::Failed(error) => Some(Failed::Call(Arc::clone(error))),
+            Self::Whole { response, stored } => failed(response.status(), *stored != Err(NotStored::WrongShape)),
+            Self::Arriving(large) => failed(large.status, large.right),
+            Self::Found { .. } | Self::Refused(_) | Self::KeyRejected(_) => None,
         }
     }
 
@@ -92,7 +109,7 @@ impl Outcome {
     pub(super) fn is_charged(&self) -> bool {
         match self {
             Self::Whole { .. } | Self::Arriving(_) => true,
-            Self::Found { .. } | Self::Refused(_) => false,
+            Self::Found { .. } | Self::Refused(_) | Self::KeyRejected(_) => false,
             Self::Failed(error) => error.is_charged(),
         }
     }
@@ -103,6 +120,11 @@ fn worse(status: StatusCode, right: bool) -> Option<WhyStale> {
     let says_nothing =
         status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || (status.is_success() && status != StatusCode::OK);
     (says_nothing || (status == StatusCode::OK && !right)).then(|| WhyStale::FillFailed { status: Some(status.as_u16()) })
+}
+
+/// See [`Outcome::failed`].
+pub(super) fn failed(status: StatusCode, right: bool) -> Option<Failed> {
+    (status.is_server_error() || (status == StatusCode::OK && !right)).then_some(Failed::Answer(status))
 }
 
 /// The portal has withdrawn the answer: what is stored is not to be had from it any more.
@@ -128,7 +150,7 @@ pub(super) async fn run(
     mirror: Arc<Mirror>,
     portal: Arc<Portal>,
     question: Question,
-    lead: Lead<CacheKey, Outcome>,
+    lead: Lead<CacheKey, Outcome, TeamId>,
     occasion: Occasion,
     charged: Charged,
 ) {
@@ -137,13 +159,21 @@ pub(super) async fn run(
     {
         return lead.finish(Outcome::Found { stored, ttl, confirmed });
     }
-    let purpose = if matches!(occasion, Occasion::Ahead(_)) { Purpose::Revalidation } else { Purpose::Fill };
+    let waiting = || lead.askers();
+    let wish = if matches!(occasion, Occasion::Ahead(_)) { Wish::background(Purpose::Revalidation) } else { Wish::of_askers(&waiting) };
     let admitted = async {
         let under_way = match occasion {
             Occasion::Stale(turn) | Occasion::Ahead(turn) => Some(turn.begin(|| mirror.clock.read().elapsed).await),
             Occasion::Missing | Occasion::Forced => None,
         };
-        Ok::<_, Refused>((under_way, reserve(&mirror, &portal, &question, purpose).await?))
+        let reserved = match reserve(&mirror, &portal, &question, wish).await {
+            // Whoever has joined meanwhile has a share of its own.
+            Err(Held::Refused(_)) if wish.purpose() == Purpose::Revalidation && !lead.askers().is_empty() => {
+                reserve(&mirror, &portal, &question, Wish::of_askers(&waiting)).await
+            }
+            reserved => reserved,
+        };
+        Ok::<_, Held>((under_way, reserved?))
     };
     let (under_way, reservation) = tokio::select! {
         // First, because a call that nobody waits for must not be reserved; once it is, the fill goes on whoever leaves.
@@ -151,12 +181,13 @@ pub(super) async fn run(
         () = lead.abandoned() => return,
         admitted = admitted => match admitted {
             Ok(admitted) => admitted,
-            Err(refused) => return lead.finish(Outcome::Refused(refused)),
+            Err(Held::Refused(refused)) => return lead.finish(Outcome::Refused(Arc::new(refused))),
+            Err(Held::KeyRejected(wait)) => return lead.finish(Outcome::KeyRejected(wait)),
         },
     };
     charged.0.store(true, Ordering::Release);
     let asked = asked(&mirror, &portal, &question);
-    let outcome = match portal.client.fetch(call(&question), reservation).await {
+    let outcome = match fetched(&mirror, &portal, &question, reservation).await {
         Ok(answer) => match store(&mirror, &portal, &question, lead.key(), asked.clone(), answer).await {
             Buffered::Done(outcome) => outcome,
             Buffered::Larger(answer) => {
@@ -170,6 +201,7 @@ pub(super) async fn run(
     if let Outcome::Failed(error) = &outcome {
         tracing::warn!(portal = portal.name, family = question.endpoint.family().name(), %error, "a call failed");
     }
+    mirror.failures.note(lead.key(), outcome.failed(), mirror.clock.read().elapsed);
     lead.finish(outcome);
 }
 
@@ -188,26 +220,56 @@ async fn checked(mirror: &Mirror, portal: &Arc<Portal>, question: &Question, key
 pub(super) fn asked(mirror: &Mirror, portal: &Portal, question: &Question) -> Asked {
     Asked {
         at: Moment::at(mirror.clock.read()),
-        basis: Basis::of(&question.endpoint, &question.query),
-        stamp: portal.versions.stamp(question.query.dataset.as_deref()),
+        basis: basis(question),
+        stamp: if question.is_keyed() { None } else { portal.versions.stamp(question.query.dataset.as_deref()) },
     }
 }
 
+/// What the freshness of the answer to a question stands on. What a key may see moves with no date that is known: looks are anonymous.
+fn basis(question: &Question) -> Basis {
+    if question.is_keyed() { Basis::Lifetime } else { Basis::of(&question.endpoint, &question.query) }
+}
+
+/// Why a call does not leave.
+enum Held {
+    Refused(Refusals),
+    KeyRejected(Duration),
+}
+
 /// Makes a call for one client. Dropped with the client: the call is charged, and nobody else could use its answer.
-pub(super) async fn alone(mirror: &Arc<Mirror>, portal: &Arc<Portal>, question: &Question) -> Result<Answer, Failure> {
-    let reservation = reserve(mirror, portal, question, Purpose::Fill).await.map_err(Error::Refused)?;
-    let fetched = portal.client.fetch(call(question), reservation).await;
+pub(super) async fn alone(mirror: &Arc<Mirror>, asker: Asker<'_>) -> Result<Answer, Failure> {
+    let Asker { portal, question, client, .. } = asker;
+    let waiting = || vec![client.team];
+    let reserved = reserve(mirror, portal, question, Wish::of_askers(&waiting)).await;
+    let reservation = reserved.map_err(|held| match held {
+        Held::Refused(refused) => refused.of(client.team).map_or(Error::Lost, Error::Refused),
+        Held::KeyRejected(wait) => Error::KeyRejected { wait },
+    })?;
+    let fetched = fetched(mirror, portal, question, reservation).await;
     fetched.map_err(|error| Failure { cost: u8::from(error.is_charged()), error: error.into() })
 }
 
+/// Makes the call. What the head of its answer says of its key holds before anybody reads the rest.
+async fn fetched(mirror: &Mirror, portal: &Portal, question: &Question, reservation: Reservation) -> Result<Answer, origin::Error> {
+    let answer = portal.client.fetch(call(question), reservation).await?;
+    mirror.heed_key(portal, question, answer.status);
+    Ok(answer)
+}
+
 /// Reserves a call; after a look, if one is due: an answer that is asked for before its version is known must be asked for again.
-async fn reserve(mirror: &Mirror, portal: &Arc<Portal>, question: &Question, purpose: Purpose) -> Result<Reservation, Refused> {
-    if look::is_wanted(mirror, portal, Basis::of(&question.endpoint, &question.query)) {
+async fn reserve(mirror: &Mirror, portal: &Arc<Portal>, question: &Question, wish: Wish<'_>) -> Result<Reservation, Held> {
+    if look::is_wanted(mirror, portal, basis(question)) {
         // A look that takes longer than that goes on, and what is known from before has to do.
         let _ = tokio::time::timeout(mirror.cache.patience, look::renew(mirror, portal)).await;
     }
     let fingerprint = question.credential.fingerprint();
-    mirror.budget.reserve(&portal.name, fingerprint.as_ref().map(|fingerprint| fingerprint.as_str()), purpose).await
+    let wish = wish.with_credential(fingerprint.map(Fingerprint::as_str)).about(question.query.dataset.as_deref());
+    let reservation = mirror.budget.reserve(&portal.name, wish).await.map_err(Held::Refused)?;
+    // Another answer may have told of the key while this one waited; then the reservation is given back.
+    match mirror.rejects_key(portal, question) {
+        Some(wait) => Err(Held::KeyRejected(wait)),
+        None => Ok(reservation),
+    }
 }
 
 /// A question as it is sent.
@@ -244,16 +306,20 @@ pub(super) async fn store(mirror: &Mirror, portal: &Portal, question: &Question,
         // It ended with its connection, so nothing proves that this was its end.
         Err(NotStored::Undelimited)
     };
-    fields::for_clients(&mut headers, varies(question), false);
+    let judged = judged.and_then(|(lifetime, max_age)| Ok((mirror.kept(portal, question, status, asked.at, lifetime)?, max_age)));
+    fields::for_clients(&mut headers, varies(question), apart::audience(question));
     let (about, now) = (about(portal, question), mirror.clock.read());
     let before = mirror.stored(portal, question, key, now.elapsed).await;
     let same_bytes = before.as_ref().is_some_and(|before| before.has_bytes_of(asked.stamp.as_ref(), body.digest()));
-    let judged = judged.map(|(lifetime, max_age)| Judged { lifetime, max_age, same_bytes });
-    let response = Arc::new(StoredResponse::new(status, &headers, body, about, asked, judged.unwrap_or_default(), now));
-    match judged {
-        Ok(_) => {
+    let (judged, partition, kept) = match judged {
+        Ok((Kept { lifetime, partition }, max_age)) => (Judged { lifetime, max_age, same_bytes }, partition, Ok(())),
+        Err(why) => (Judged::default(), None, Err(why)),
+    };
+    let response = Arc::new(StoredResponse::new(status, &headers, body, about, asked, judged, now).kept_apart(partition));
+    match kept {
+        Ok(()) => {
             mirror.store.insert(key.clone(), Arc::clone(&response));
-            if let Some(before) = before {
+            if let Some(before) = before.filter(|_| !question.is_keyed()) {
                 portal.guard.heed(question, &before, &response, now.now, &mirror.tasks);
             }
         }
@@ -262,7 +328,7 @@ pub(super) async fn store(mirror: &Mirror, portal: &Portal, question: &Question,
         Err(_) => {}
     }
     note_withdrawal(mirror, portal, question, status, response.fields());
-    Buffered::Done(Outcome::Whole { response, stored: judged.map(drop) })
+    Buffered::Done(Outcome::Whole { response, stored: kept })
 }
 
 /// Lets nothing of a dataset be served stale that the portal has withdrawn.
@@ -272,9 +338,12 @@ pub(super) fn note_withdrawal(mirror: &Mirror, portal: &Portal, question: &Quest
         // A page is something between us and the portal that speaks.
         && announces_json(fields)
         && speaks_of_dataset(question.endpoint.family(), status)
-        && portal.versions.withdraw(dataset, mirror.clock.read())
     {
-        look::keep(mirror, portal);
+        if question.is_keyed() {
+            mirror.withdraw_apart(portal, question, dataset);
+        } else if portal.versions.withdraw(dataset, mirror.clock.read()) {
+            look::keep(mirror, portal);
+        }
     }
 }
 

@@ -1,19 +1,23 @@
 //! The way in: whose request it is, for which portal, and what it asks; or where the client is sent instead.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, LOCATION};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, Method, Response, StatusCode, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::answered::{Answered, Failure};
+use super::apart;
 use crate::error::Error;
 use crate::portal::{Chosen, Portal, Portals};
+use crate::request::client::{Client, Recognition};
 use crate::request::credential;
 use crate::request::endpoint::{self, PathFault};
 use crate::request::question::{Asked, Fault, Question, Understood};
@@ -27,7 +31,7 @@ const CONTENT_LIMIT: usize = 1 << 20;
 ///
 /// # Errors
 ///
-/// Requests that name no server or another one, targets that are too long, keys that are nobody's.
+/// Requests that name no server or another one, targets that are too long.
 pub(super) fn identify<'a>(portals: &'a Portals, head: &'a Parts, max_target_bytes: usize) -> Result<Chosen<'a>, Error> {
     let target = head.uri.path_and_query().map_or("", |target| target.as_str());
     if target.len() > max_target_bytes {
@@ -43,11 +47,26 @@ pub(super) fn identify<'a>(portals: &'a Portals, head: &'a Parts, max_target_byt
     if head.uri.authority().is_some_and(|authority| !portals.is_named(authority.host())) {
         return Err(Error::ForeignTarget);
     }
-    // Keys of ours come with the teams; until there is one, every key is unknown, and an unknown key never passes for none.
-    if credential::own_key(&head.headers).is_some() {
-        return Err(Error::UnknownKey);
-    }
     Ok(chosen)
+}
+
+/// Who asks.
+///
+/// # Errors
+///
+/// Keys that are nobody's, that disagree, or that stand where everybody sees them; and proxies that cannot be understood.
+pub(super) fn recognise(clients: &Recognition, head: &Parts) -> Result<Client, Error> {
+    let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+    if credential::is_own_key_in(target.as_bytes()) || is_own_key_misplaced(head) {
+        return Err(Error::MisplacedKey);
+    }
+    let peer = head.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    Ok(clients.recognise(head, peer)?)
+}
+
+/// Whether a key of ours stands in a field where one of the portal belongs.
+fn is_own_key_misplaced(head: &Parts) -> bool {
+    head.headers.get_all(AUTHORIZATION).iter().any(|value| credential::is_own_key_in(value.as_bytes()))
 }
 
 /// The `Host` field, exactly one in HTTP/1.1 (RFC 9112 section 3.2).
@@ -76,6 +95,9 @@ pub(super) async fn understand(portal: &Portal, path: &str, head: &Parts, body: 
     // POST is refused, the body is not asked for either: it may be long, or a password.
     let reads = head.method == Method::POST && endpoint::classify(path).is_ok_and(|endpoint| endpoint.allows(&Method::POST));
     let content = if reads { Some(content(body, patience).await?) } else { None };
+    if content.as_ref().is_some_and(|content| credential::is_own_key_in(content)) {
+        return Err(Error::MisplacedKey.into());
+    }
     let asked = Asked {
         portal: &portal.name,
         origin: portal.url.as_str(),
@@ -87,7 +109,10 @@ pub(super) async fn understand(portal: &Portal, path: &str, head: &Parts, body: 
         content,
         is_form: is_form(head),
     };
-    Ok(Question::understand(asked, &portal.rules).map_err(Error::Question)?)
+    Ok(match Question::understand(asked, &portal.rules).map_err(Error::Question)? {
+        Understood::Question(question) => Understood::Question(Box::new(apart::with_client_key(portal, *question)?)),
+        Understood::Elsewhere => Understood::Elsewhere,
+    })
 }
 
 /// The body of a request, whole, within limits of bytes and time. One that states a larger length is not read at all.
@@ -113,14 +138,21 @@ fn is_form(head: &Parts) -> bool {
 ///
 /// # Errors
 ///
-/// For methods other than GET and HEAD: a form that is sent to a page is meant for the portal alone.
+/// For methods other than GET and HEAD: a form that is sent to a page is meant for the portal alone. And for requests with a key of ours: many
+/// clients that follow a redirect repeat their fields, and the key is none of the portal's business. They are told the address.
 pub(super) fn redirect(portal: &Arc<Portal>, path: &str, head: &Parts) -> Result<Answered, Failure> {
     if head.method != Method::GET && head.method != Method::HEAD {
         return Err(Error::PageMethod.into());
     }
-    let address = HeaderValue::try_from(portal.address_of(path, head.uri.query())).map_err(|_| Error::Question(Fault::UnknownUri))?;
+    let address = portal.address_of(path, head.uri.query());
+    if credential::own_key(&head.headers).is_some() {
+        return Err(Error::PageWithKey { address: credential::redacted(&address).into_owned() }.into());
+    }
+    let address = HeaderValue::try_from(address).map_err(|_| Error::Question(Fault::UnknownUri))?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     response.headers_mut().insert(LOCATION, address);
+    // Else a page that follows it fails here, before the portal could say whether it may.
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     Ok(Answered::new(response, CacheStatus::Local { detail: "not-mirrored" }, 0))
 }

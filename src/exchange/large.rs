@@ -1,4 +1,4 @@
-//! A fill whose body is larger than is buffered: to disk and to all who wait, while it arrives.
+//! A fill whose body is larger than is buffered: to disk and to all who wait, while it arrives. What a key unlocked goes to no disk.
 
 use std::sync::{Arc, OnceLock};
 
@@ -6,7 +6,9 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 
 use super::Mirror;
-use super::fetch::{Outcome, about, is_withdrawal, note_withdrawal, varies};
+use super::apart;
+use super::failures::Failed;
+use super::fetch::{Outcome, about, failed, is_withdrawal, note_withdrawal, varies};
 use crate::cache::arriving::{self, Arriving, Listed, Pushed, Receiver};
 use crate::cache::disk::{Head, Incoming};
 use crate::cache::fill::Lead;
@@ -19,6 +21,7 @@ use crate::origin::{self, Answer, Coding};
 use crate::portal::Portal;
 use crate::request::question::Question;
 use crate::response::fields;
+use crate::team::TeamId;
 
 /// A large answer under way.
 #[derive(Debug)]
@@ -71,7 +74,7 @@ pub(super) async fn receive(
     mirror: &Mirror,
     portal: &Portal,
     question: &Question,
-    lead: Lead<CacheKey, Outcome>,
+    lead: Lead<CacheKey, Outcome, TeamId>,
     asked: Asked,
     answer: Answer,
 ) {
@@ -90,14 +93,19 @@ pub(super) async fn receive(
     let links = portal.links_in(question, status, &headers);
     let inspection = Inspection::new(&coding, links).ok();
     let from_portal = headers.clone();
-    fields::for_clients(&mut headers, varies(question), false);
+    fields::for_clients(&mut headers, varies(question), apart::audience(question));
 
-    let incoming = mirror.store.incoming(content_length).await;
+    let incoming = mirror.store.incoming(lead.key(), content_length).await;
     let (receiver, first) = arriving::receive(incoming, content_length, mirror.cache.finish_limit);
     let listed = first.listed();
     let broken = Arc::new(OnceLock::new());
     let large =
         Large { status, headers: headers.clone(), coding, asked: asked.clone(), right, body: listed.clone(), broken: Arc::clone(&broken) };
+    let failed = failed(status, right);
+    if failed.is_some() {
+        // Before anybody hears of it: whoever has the whole answer finds the question left alone.
+        mirror.failures.note(lead.key(), failed.clone(), mirror.clock.read().elapsed);
+    }
     lead.announce(Outcome::Arriving(Arc::new(large)));
 
     let mut pump = std::pin::pin!(pump(body, receiver, inspection, listed, &broken));
@@ -123,6 +131,9 @@ pub(super) async fn receive(
                 reason = broken.get().map(tracing::field::display),
                 "a large answer was not received to its end"
             );
+            if let Some(Dropped::Broken(error)) = broken.get() {
+                mirror.failures.note(lead.key(), Some(Failed::Call(Arc::clone(error))), mirror.clock.read().elapsed);
+            }
             return;
         }
     };
@@ -145,6 +156,9 @@ pub(super) async fn receive(
             }
             Err(why) => tracing::info!(portal = portal.name, reason = why.token(), "a large answer is not stored"),
         }
+    }
+    if failed.is_none() {
+        mirror.failures.note(lead.key(), None, mirror.clock.read().elapsed);
     }
     // Whoever comes from here on finds it in the store; whoever joined before, and has not had its turn yet, finds it here.
     lead.end().heard().await;

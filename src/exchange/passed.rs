@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::Body;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -22,9 +22,11 @@ use crate::error::Error;
 use crate::origin::{self, Answer, Coding, Completed, Decoded};
 use crate::request::accept_encoding::ContentCoding;
 use crate::response::cache_status::{CacheStatus, Fwd, WhyStale};
+use crate::response::fields::Audience;
 use crate::response::relinked::Relinked;
 use crate::response::version::VersionFields;
 use crate::response::{fields, from_stored};
+use crate::team::TeamId;
 
 /// A body under way to one client, and its head.
 struct Passing {
@@ -66,7 +68,7 @@ impl Mirror {
         let links = asker.portal.links_in(asker.question, status, &headers);
         let (body, _) = fetch::proven(received, &coding, |identity| Inspection::of(identity, links)).map_err(charged)?;
         let form = asker.form(status, &headers, body.links().is_some());
-        fields::for_clients(&mut headers, fetch::varies(asker.question), asker.question.is_keyed());
+        fields::for_clients(&mut headers, fetch::varies(asker.question), alone(asker));
         asker.relink(&mut headers);
         let response = from_stored::first_hand(status, headers, &body, &form).await;
         Ok(self.forwarded(asker, response, fwd))
@@ -80,7 +82,7 @@ impl Mirror {
     /// [`Error::NeedsChunks`] for a client that could see neither.
     pub(super) fn streamed(&self, asker: Asker<'_>, answer: Answer, fwd: Fwd) -> Result<Answered, Failure> {
         let Answer { status, mut headers, content_length, coding, body, .. } = answer;
-        fields::for_clients(&mut headers, fetch::varies(asker.question), asker.question.is_keyed());
+        fields::for_clients(&mut headers, fetch::varies(asker.question), alone(asker));
         let response = pass(asker, Passing { status, fields: headers, content_length, coding, body: Body::new(body) });
         if asker.head.version < Version::HTTP_11 && !response.headers().contains_key(CONTENT_LENGTH) {
             return Err(Failure { error: Error::NeedsChunks, cost: 1 });
@@ -95,11 +97,11 @@ impl Mirror {
         let passing = Passing { status, fields, content_length: reader.size_hint().exact(), coding, body: Body::new(reader) };
         let mut response = pass(asker, passing);
         VersionFields::of(&large.asked).write(response.headers_mut(), false);
-        self.state_quota(asker.portal, &mut response);
+        self.state_quota(asker, &mut response);
         let status = match self.moved_since(asker, large).filter(|_| !led) {
             // Whoever joins so late reads what is known to be old.
             Some(by) => {
-                response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+                fields::mark_stale(response.headers_mut());
                 CacheStatus::Stale { by, why: WhyStale::FillSlow }
             }
             None => arriving(large, fwd, led),
@@ -121,7 +123,7 @@ impl Mirror {
         &self,
         asker: Asker<'_>,
         large: &Large,
-        waiter: Waiter<Outcome>,
+        waiter: Waiter<Outcome, TeamId>,
         fwd: Fwd,
         led: bool,
     ) -> Result<Answered, Failure> {
@@ -160,10 +162,15 @@ impl Mirror {
         };
         let status = response.status().as_u16();
         if !asker.question.is_keyed() {
-            self.state_quota(asker.portal, &mut response);
+            self.state_quota(asker, &mut response);
         }
         Answered::new(response, CacheStatus::Forwarded { fwd, status, stored: false, collapsed: false, detail: Some(detail) }, 1)
     }
+}
+
+/// Whose an answer is that is passed to one client.
+fn alone(asker: Asker<'_>) -> Audience {
+    if asker.question.is_keyed() { Audience::OneClient } else { Audience::Everybody }
 }
 
 fn arriving(large: &Large, fwd: Fwd, led: bool) -> CacheStatus {

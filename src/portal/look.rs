@@ -135,6 +135,9 @@ pub fn begin(mirror: &Mirror, portal: &Arc<Portal>) -> Option<UnderWay> {
     if let Some(over) = &state.under_way {
         return Some(UnderWay(over.clone()));
     }
+    if let Some(recovered) = mirror.budget.recovered(&portal.name) {
+        state.pace.recovered(recovered);
+    }
     let aim = aim(mirror, portal, &state.pace)?;
     let over = CancellationToken::new();
     state.under_way = Some(over.clone());
@@ -337,7 +340,7 @@ fn note_failure(walk: Walk<'_>, why: &str) {
     state.last_failure = Some(FailedLook { at: now, why: why.to_owned() });
 }
 
-fn not_granted(walk: Walk<'_>, refused: &budget::Refused) {
+fn not_granted(walk: Walk<'_>, refused: &budget::Refusals) {
     let Reading { now, elapsed } = walk.clock.read();
     let mut state = walk.portal.look.state();
     state.pace.not_granted(elapsed);

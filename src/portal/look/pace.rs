@@ -83,12 +83,14 @@ pub(super) struct Pace {
     failures: u32,
     refusals: u32,
     not_before: Option<Duration>,
+    /// Since when it waits, if that is for a failure.
+    began_to_wait: Option<Duration>,
     export_again: Option<Duration>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { mode: Mode::Export, calls: 1, failures: 0, refusals: 0, not_before: None, export_again: None }
+        Self { mode: Mode::Export, calls: 1, failures: 0, refusals: 0, not_before: None, began_to_wait: None, export_again: None }
     }
 }
 
@@ -133,6 +135,7 @@ impl Pace {
         let wait = FIRST_WAIT.saturating_mul(1 << self.failures.min(4)).min(LONGEST_WAIT);
         self.failures = self.failures.saturating_add(1);
         self.not_before = Some(elapsed.saturating_add(wait));
+        self.began_to_wait = Some(elapsed);
     }
 
     /// The portal refuses every way. Whether that is believed: `known` says that it has let us look before.
@@ -143,7 +146,7 @@ impl Pace {
             return false;
         }
         self.mode = Mode::Lifetimes;
-        (self.failures, self.export_again) = (0, None);
+        (self.failures, self.export_again, self.began_to_wait) = (0, None, None);
         self.not_before = Some(elapsed.saturating_add(REFUSED_WAIT));
         true
     }
@@ -156,6 +159,14 @@ impl Pace {
     /// No call was granted.
     pub fn not_granted(&mut self, elapsed: Duration) {
         self.not_before = Some(elapsed.saturating_add(FIRST_WAIT));
+        self.began_to_wait = Some(elapsed);
+    }
+
+    /// The portal was down and was seen to work again at `recovered`: what failed before that says nothing of the next look.
+    pub fn recovered(&mut self, recovered: Duration) {
+        if self.began_to_wait.take_if(|began| *began <= recovered).is_some() {
+            (self.failures, self.not_before) = (0, None);
+        }
     }
 }
 
@@ -182,6 +193,23 @@ mod tests {
         pace.succeeded(Way::Export, 1, now);
         pace.failed(now);
         assert_eq!(pace.wait(now), Some(minutes(1)), "from the beginning");
+    }
+
+    #[test]
+    fn a_portal_that_works_again_is_looked_at_at_once_and_one_that_refuses_is_left_alone() {
+        let mut pace = Pace::default();
+        pace.failed(minutes(10));
+        pace.failed(minutes(11));
+        pace.recovered(minutes(9));
+        assert_eq!(pace.wait(minutes(11)), Some(minutes(2)), "it failed after that");
+        pace.recovered(minutes(12));
+        assert_eq!((pace.wait(minutes(12)), pace.has_failed()), (None, false));
+        pace.not_granted(minutes(12));
+        pace.recovered(minutes(12));
+        assert_eq!(pace.wait(minutes(12)), None);
+        pace.refused(false, minutes(13));
+        pace.recovered(minutes(14));
+        assert_eq!(pace.wait(minutes(14)), Some(minutes(59)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::listing::{Listing, Page, Unreadable};
 use super::pace::{Allowance, Way};
-use crate::budget::{self, Budget, Purpose, Seen};
+use crate::budget::{self, Budget, Purpose, Seen, Wish};
 use crate::clock::{Clock, Reading};
 use crate::origin::{self, Answer, Call, Completed, Limits, checked};
 use crate::portal::Portal;
@@ -32,8 +32,9 @@ const WITHIN_REACH: u64 = 10_000;
 const CATALOGUE_LIMIT: usize = 8 << 20;
 /// Of an answer that is no catalogue so much is read, so that the connection can be used again.
 const REST_LIMIT: usize = 64 << 10;
-/// A call that takes longer is given up: by then others wait, and what it says is old.
-const CALL_PATIENCE: Duration = Duration::from_secs(60);
+/// A call that takes longer is given up: by then others wait, and what it says is old. Longer than `first_byte_timeout` is unless somebody sets it
+/// so: that a portal does not answer is for the origin client to tell.
+const CALL_PATIENCE: Duration = Duration::from_secs(75);
 
 /// What a look has read.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ pub(super) struct Found {
 pub(super) enum Trouble {
     /// No call was granted.
     #[error("no call is granted")]
-    NotGranted(budget::Refused),
+    NotGranted(budget::Refusals),
     /// The portal does not let us look this way, and will not the next minute.
     #[error("the portal refuses it: {0}")]
     Refused(Refusal),
@@ -173,7 +174,7 @@ impl Walk<'_> {
 
     /// Makes one call, and reads its answer off the runtime's threads.
     async fn ask<T: Send + 'static>(self, target: String, read: fn(&[u8]) -> Result<T, Unreadable>) -> Result<Heard<T>, Trouble> {
-        let reservation = self.budget.reserve(&self.portal.name, None, Purpose::Look).await.map_err(Trouble::NotGranted)?;
+        let reservation = self.budget.reserve(&self.portal.name, Wish::background(Purpose::Look)).await.map_err(Trouble::NotGranted)?;
         // What the portal does from here on, the answer need not know.
         let sent = self.clock.read();
         let called = async {
