@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use crate::budget::Why;
+
 /// How this cache handled one request. Prints as the field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheStatus {
@@ -78,15 +80,16 @@ pub enum WhyStale {
         /// The portal's status, if it gave one.
         status: Option<u16>,
     },
+    /// The last call for it failed a moment ago, and none is made for a while.
+    FailedBefore,
+    /// This client has too many calls made.
+    TooFast,
     /// No look at the catalogue has told for too long whether its dataset has moved.
     Unchecked,
     /// As many refreshes are under way, or were begun in this minute, as may be.
     Paced,
     /// No call could be made: the reason of the budget's refusal.
-    Refused {
-        /// A stable token, see [`crate::budget::Refused::reason`].
-        reason: &'static str,
-    },
+    Refused(Why),
     /// The request welcomes it (`max-stale`): nothing was tried.
     MaxStale,
 }
@@ -118,8 +121,10 @@ impl fmt::Display for CacheStatus {
             // Section 2.4: a negative ttl says for how long the response has been stale.
             Self::Stale { by, why: WhyStale::FillSlow } => write!(f, "; hit; ttl=-{}; detail=fill-slow", by.as_secs()),
             Self::Stale { by, why: WhyStale::Unchecked } => write!(f, "; hit; ttl=-{}; detail=version-unchecked", by.as_secs()),
+            Self::Stale { by, why: WhyStale::FailedBefore } => write!(f, "; hit; ttl=-{}; detail=failed-before", by.as_secs()),
+            Self::Stale { by, why: WhyStale::TooFast } => write!(f, "; hit; ttl=-{}; detail=too-fast", by.as_secs()),
             Self::Stale { by, why: WhyStale::Paced } => write!(f, "; hit; ttl=-{}; detail=paced", by.as_secs()),
-            Self::Stale { by, why: WhyStale::Refused { reason } } => write!(f, "; hit; ttl=-{}; detail={reason}", by.as_secs()),
+            Self::Stale { by, why: WhyStale::Refused(why) } => write!(f, "; hit; ttl=-{}; detail={}", by.as_secs(), why.token()),
             Self::Stale { by, why: WhyStale::MaxStale } => write!(f, "; hit; ttl=-{}; detail=max-stale", by.as_secs()),
             Self::Stale { by, why: WhyStale::FillFailed { status } } => {
                 f.write_str("; fwd=stale")?;
@@ -158,7 +163,9 @@ mod tests {
             (CacheStatus::Stale { by: s(3), why: WhyStale::FillSlow }, "preau; hit; ttl=-3; detail=fill-slow"),
             (CacheStatus::Stale { by: s(3), why: WhyStale::Unchecked }, "preau; hit; ttl=-3; detail=version-unchecked"),
             (CacheStatus::Stale { by: s(3), why: WhyStale::Paced }, "preau; hit; ttl=-3; detail=paced"),
-            (CacheStatus::Stale { by: s(3), why: WhyStale::Refused { reason: "exhausted" } }, "preau; hit; ttl=-3; detail=exhausted"),
+            (CacheStatus::Stale { by: s(3), why: WhyStale::FailedBefore }, "preau; hit; ttl=-3; detail=failed-before"),
+            (CacheStatus::Stale { by: s(3), why: WhyStale::TooFast }, "preau; hit; ttl=-3; detail=too-fast"),
+            (CacheStatus::Stale { by: s(3), why: WhyStale::Refused(Why::Exhausted) }, "preau; hit; ttl=-3; detail=exhausted"),
             (
                 CacheStatus::Stale { by: s(3), why: WhyStale::FillFailed { status: Some(503) } },
                 "preau; fwd=stale; fwd-status=503; ttl=-3; detail=fill-failed",

@@ -7,21 +7,16 @@ use http::header::{
     LAST_MODIFIED, STRICT_TRANSPORT_SECURITY, VARY, VIA,
 };
 
-use crate::budget::RateLimit;
-
 /// What one answer cost: 1 for the request whose call it was, 0 for everybody else.
 pub const X_PREAU_COST: HeaderName = HeaderName::from_static("x-preau-cost");
 /// RFC 9211.
 pub const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
-/// The portal's quota fields, in its own names: existing clients read them.
-pub const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-/// See [`X_RATELIMIT_LIMIT`].
-pub const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-/// See [`X_RATELIMIT_LIMIT`].
-pub const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-
-/// Fields of ours that a page on another origin may read.
-const EXPOSED: &str = "Accept-Ranges, Age, Cache-Status, Content-Range, ETag, X-Preau-Cost, X-Preau-Dataset-Version";
+/// Every field of ours, in an answer or an error, that a page on another origin may read once it is named (the Fetch standard, section 3.3.2):
+/// all that `docs/http.md` names but those that every page may read anyway. Beyond what the standard wants it names those that each caller of the
+/// portal is used to, so that errors, which have no list of the portal's, let pages read them too.
+pub const EXPOSED: &str = "Accept-Ranges, Age, Allow, Cache-Status, Content-Range, ETag, Location, RateLimit, RateLimit-Policy, Retry-After, \
+                           Vary, Via, WWW-Authenticate, X-Preau-Cost, X-Preau-Dataset-Version, X-RateLimit-Limit, X-RateLimit-Remaining, \
+                           X-RateLimit-Reset";
 
 /// What the answer depends on besides its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +27,17 @@ pub struct Varies {
     pub by: &'static [&'static str],
 }
 
+/// Whose an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody's.
+    Everybody,
+    /// That of all who hold a key.
+    Partition,
+    /// One client's, whose call it was.
+    OneClient,
+}
+
 /// Rewrites the head of an answer for clients.
 ///
 /// Removed: the portal's quota (that of a stored answer is old news, and the ledger's is written instead), its `Vary` (it names `Cookie`
@@ -39,28 +45,30 @@ pub struct Varies {
 /// an origin server has none of and which is ours to count, `Strict-Transport-Security` and `Alt-Svc`, which are the portal's promises for its own
 /// host and would bind an organisation's (RFC 6797 section 8.1, RFC 7838 section 3), its `ETag` and `Last-Modified`, which vouch for other bytes once a body is decoded,
 /// wrapped or has other links, and the length and coding, which follow from what is sent.
-pub fn for_clients(fields: &mut HeaderMap, varies: Varies, keyed: bool) {
+pub fn for_clients(fields: &mut HeaderMap, varies: Varies, audience: Audience) {
     let quota: Vec<HeaderName> = fields.keys().filter(|name| name.as_str().starts_with("x-ratelimit-")).cloned().collect();
-    // What a key may spend is that key's affair: its answers are not stored, so its figures are not old.
-    for name in quota.iter().filter(|_| !keyed) {
+    // To the one client whose call it was they are no old news, and of its own account.
+    for name in quota.iter().filter(|_| audience != Audience::OneClient) {
         fields.remove(name);
     }
+    let keyed = audience != Audience::Everybody;
     for name in [STRICT_TRANSPORT_SECURITY, ALT_SVC, ETAG, LAST_MODIFIED, CONTENT_LENGTH, CONTENT_ENCODING, AGE] {
         fields.remove(name);
     }
-    fields.insert(CACHE_CONTROL, HeaderValue::from_static(if keyed { "private, no-store" } else { "public, max-age=0, must-revalidate" }));
+    fields.insert(CACHE_CONTROL, if keyed { PRIVATE } else { HeaderValue::from_static("public, max-age=0, must-revalidate") });
     fields.insert(VARY, vary(varies, keyed));
     fields.append(VIA, HeaderValue::from_static("1.1 preau"));
     expose(fields);
 }
 
-/// Writes what the ledger knows of the quota, in the portal's spelling: `2026-08-18 00:00:00+00:00` and never an epoch
-/// (docs/portal.md#quota).
-pub fn state_quota(fields: &mut HeaderMap, quota: RateLimit) {
-    fields.insert(X_RATELIMIT_LIMIT, HeaderValue::from(quota.limit));
-    fields.insert(X_RATELIMIT_REMAINING, HeaderValue::from(quota.remaining));
-    let reset = quota.reset.strftime("%Y-%m-%d %H:%M:%S+00:00").to_string();
-    fields.insert(X_RATELIMIT_RESET, HeaderValue::try_from(reset).expect("digits and punctuation are a valid field value"));
+/// What a key unlocked is nobody else's, and is kept by nobody downstream.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+
+/// Tells caches downstream that an answer is known to be old. To what they may not keep at all, there is nothing to add.
+pub fn mark_stale(fields: &mut HeaderMap) {
+    if fields.get(CACHE_CONTROL) != Some(&PRIVATE) {
+        fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
 }
 
 fn vary(varies: Varies, keyed: bool) -> HeaderValue {
@@ -77,10 +85,12 @@ fn vary(varies: Varies, keyed: bool) -> HeaderValue {
 
 /// Adds our fields to those that the portal lets foreign pages read; a portal without CORS stays one.
 fn expose(fields: &mut HeaderMap) {
-    if let Some(exposed) = fields.get(ACCESS_CONTROL_EXPOSE_HEADERS).and_then(|value| value.to_str().ok())
-        && let Ok(value) = HeaderValue::from_str(&format!("{exposed}, {EXPOSED}"))
-    {
-        fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, value);
+    if let Some(exposed) = fields.get(ACCESS_CONTROL_EXPOSE_HEADERS).and_then(|value| value.to_str().ok()) {
+        let is_named = |name: &str| exposed.split(',').any(|known| known.trim().eq_ignore_ascii_case(name));
+        let list = std::iter::once(exposed).chain(EXPOSED.split(", ").filter(|name| !is_named(name))).collect::<Vec<_>>().join(", ");
+        if let Ok(value) = HeaderValue::try_from(list) {
+            fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, value);
+        }
     }
 }
 
@@ -96,7 +106,7 @@ mod tests {
             ("vary", "Accept-Language, Cookie, Host"),
             ("x-ratelimit-limit", "5000"),
             ("x-ratelimit-dataset-remaining", "7"),
-            ("access-control-expose-headers", "Link"),
+            ("access-control-expose-headers", "Link, x-ratelimit-limit"),
             ("content-language", "fr"),
             ("strict-transport-security", "max-age=31536000;includeSubdomains"),
             ("alt-svc", "h3=\":443\"; ma=86400"),
@@ -110,13 +120,14 @@ mod tests {
     #[test]
     fn what_only_the_portal_can_say_is_replaced_and_the_rest_is_left() {
         let mut fields = portal_fields();
-        for_clients(&mut fields, Varies { by_language: true, by: &[] }, false);
+        for_clients(&mut fields, Varies { by_language: true, by: &[] }, Audience::Everybody);
         let mut text: Vec<String> = fields.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         text.sort();
         assert_eq!(
             text,
             [
-                "access-control-expose-headers: Link, Accept-Ranges, Age, Cache-Status, Content-Range, ETag, X-Preau-Cost, X-Preau-Dataset-Version",
+                // What the portal names already is not named twice.
+                &format!("access-control-expose-headers: Link, x-ratelimit-limit, {}", EXPOSED.replace("X-RateLimit-Limit, ", "")),
                 "cache-control: public, max-age=0, must-revalidate",
                 "content-language: fr",
                 "content-type: application/json; charset=utf-8",
@@ -127,11 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn a_keyed_answer_keeps_its_own_quota_and_is_nobody_elses() {
-        let mut fields = portal_fields();
-        for_clients(&mut fields, Varies { by_language: false, by: &["OData-Version"] }, true);
-        assert_eq!(fields["x-ratelimit-limit"], "5000");
-        assert_eq!(fields["cache-control"], "private, no-store");
-        assert_eq!(fields["vary"], "Accept-Encoding, Authorization, OData-Version");
+    fn a_keyed_answer_is_nobody_elses_and_keeps_its_quota_if_it_is_one_clients() {
+        for (audience, quota) in [(Audience::OneClient, Some("5000")), (Audience::Partition, None)] {
+            let mut fields = portal_fields();
+            for_clients(&mut fields, Varies { by_language: false, by: &["OData-Version"] }, audience);
+            assert_eq!(fields.get("x-ratelimit-limit").map(|value| value.to_str().unwrap()), quota);
+            assert_eq!(fields["vary"], "Accept-Encoding, Authorization, OData-Version");
+            mark_stale(&mut fields);
+            assert_eq!(fields["cache-control"], "private, no-store", "stale or not");
+        }
     }
 }

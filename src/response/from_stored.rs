@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::future;
 use futures_util::stream::{self, StreamExt};
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
-    ETAG, LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -23,6 +23,7 @@ use crate::request::accept_encoding::{Accepted, ContentCoding};
 use crate::request::query::Callback;
 use crate::request::question::Question;
 use crate::response::cache_status::CacheStatus;
+use crate::response::fields;
 use crate::response::multipart::Multipart;
 use crate::response::range::{Asked, Ranges};
 use crate::response::selected::Selected;
@@ -63,8 +64,7 @@ pub async fn respond(
     let answering = Answering { stored, request, form, last_modified };
     let mut response = answering.answer().await;
     if matches!(status, CacheStatus::Stale { .. }) {
-        // Nobody downstream may keep what is known to be old.
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        fields::mark_stale(response.headers_mut());
     }
     response
 }

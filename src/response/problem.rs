@@ -1,17 +1,23 @@
 //! The body of an answer that is ours: a problem document (RFC 9457) that carries the portal's own members as well, so that programs
 //! written for the portal find what they look for.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::budget::Refused;
+use crate::request::language::Spoken;
+use crate::response::addressee::Addressee;
 use crate::response::cache_status::CacheStatus;
-use crate::response::fields::{CACHE_STATUS, X_PREAU_COST};
+use crate::response::fields::{CACHE_STATUS, EXPOSED, X_PREAU_COST};
+use crate::response::refusal::{self, Words};
 
 /// A problem, in a caller's words.
 #[derive(Clone, Debug, Serialize)]
@@ -25,8 +31,28 @@ pub struct Problem {
     detail: String,
     #[serde(flatten)]
     portal: PortalMembers,
+    #[serde(flatten)]
+    ours: OurMembers,
+    #[serde(skip)]
+    spoken: Spoken,
     #[serde(skip)]
     fields: Vec<(http::HeaderName, HeaderValue)>,
+}
+
+/// Members of our own (RFC 9457 section 3.2), for programs: the texts are for people, and differ by their language.
+#[derive(Clone, Debug, Default, Serialize)]
+struct OurMembers {
+    /// The `detail` of `Cache-Status`.
+    reason: &'static str,
+    /// The name of the client's team.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team: Option<String>,
+    /// What the refusing limit is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    /// What is used of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used: Option<u64>,
 }
 
 /// The members that the portal's own errors have.
@@ -46,7 +72,7 @@ pub enum PortalMembers {
         errorcode: i64,
         /// When calls may be made again, RFC 3339.
         reset_time: String,
-        /// Always `day`.
+        /// `day`, or `month` of some datasets.
         limit_time_unit: &'static str,
         /// Calls per day.
         call_limit: u64,
@@ -60,46 +86,54 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result
 }
 
 impl Problem {
-    /// A problem with the members of the portal's 4xx.
-    pub fn new(status: StatusCode, title: &'static str, error_code: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        let portal = PortalMembers::Error { error_code, message: detail.clone() };
-        Self { kind: "about:blank", title, status, detail, portal, fields: Vec::new() }
+    /// A problem with the members of the portal's 4xx, in the words of its addressee.
+    pub fn new(status: StatusCode, error_code: &'static str, words: Words, to: &Addressee<'_>) -> Self {
+        let portal = PortalMembers::Error { error_code, message: words.detail.clone() };
+        let ours = OurMembers { team: to.team.map(str::to_owned), ..OurMembers::default() };
+        let Words { title, detail } = words;
+        Self { kind: "about:blank", title, status, detail, portal, ours, spoken: to.spoken, fields: Vec::new() }
     }
 
-    /// A problem with the members of the portal's 429. `until` is when calls may be made again.
-    pub fn quota(title: &'static str, detail: String, errorcode: i64, until: Timestamp, call_limit: u64) -> Self {
-        let portal = PortalMembers::Quota {
-            errorcode,
-            reset_time: until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            limit_time_unit: "day",
-            call_limit,
-            error: detail.clone(),
-        };
-        Self { kind: "about:blank", title, status: StatusCode::TOO_MANY_REQUESTS, detail, portal, fields: Vec::new() }
+    /// Gives it the members of the portal's 429 instead.
+    #[must_use]
+    pub fn with_quota(mut self, errorcode: i64, limit_time_unit: &'static str, until: Timestamp, call_limit: u64) -> Self {
+        let reset_time = until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        self.portal = PortalMembers::Quota { errorcode, reset_time, limit_time_unit, call_limit, error: self.detail.clone() };
+        self
     }
 
-    /// Says when to come back, in whole seconds and at least one.
-    pub fn retry_after(mut self, wait: std::time::Duration) -> Self {
-        let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+    /// Adds the figures of the limit that refuses.
+    #[must_use]
+    pub fn with_figures(mut self, refused: &Refused) -> Self {
+        (self.ours.limit, self.ours.used) = (Some(refused.limit), Some(refused.used));
+        self
+    }
+
+    /// Says when to come back: not before `wait` is over, and not all at once.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        let seconds = refusal::retry_after(wait, &mut fastrand::Rng::new());
         self.fields.push((RETRY_AFTER, HeaderValue::from(seconds)));
         self
     }
 
     /// Names the methods that would do.
+    #[must_use]
     pub fn allow(mut self, methods: &'static str) -> Self {
         self.fields.push((ALLOW, HeaderValue::from_static(methods)));
         self
     }
 
     /// Names the scheme that would do (RFC 9110 section 11.6.1 demands it of a 401).
+    #[must_use]
     pub fn authenticate(mut self, challenge: &'static str) -> Self {
         self.fields.push((WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
         self
     }
 
-    /// The answer. `detail` is the outcome's token in `Cache-Status`; `cost` what the request cost although it was not answered.
-    pub fn into_response(self, detail: &'static str, cost: u8) -> Response<Body> {
+    /// The answer. `reason` is the outcome's token, also in `Cache-Status`; `cost` what the request cost although it was not answered.
+    pub fn into_response(mut self, reason: &'static str, cost: u8) -> Response<Body> {
+        self.ours.reason = reason;
         let body = serde_json::to_vec_pretty(&self).expect("a problem has only strings and numbers");
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
@@ -109,8 +143,10 @@ impl Problem {
         fields.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Cache-Status, Retry-After, X-Preau-Cost"));
-        fields.insert(CACHE_STATUS, CacheStatus::Local { detail }.to_value());
+        fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        fields.insert(CONTENT_LANGUAGE, HeaderValue::from_static(self.spoken.as_str()));
+        fields.insert(VARY, HeaderValue::from_static("Accept-Language"));
+        fields.insert(CACHE_STATUS, CacheStatus::Local { detail: reason }.to_value());
         fields.insert(X_PREAU_COST, HeaderValue::from(u16::from(cost)));
         fields.extend(self.fields);
         response
@@ -119,26 +155,32 @@ impl Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::budget::Why;
 
     #[test]
     fn a_refusal_speaks_to_problem_readers_and_to_the_portals_clients() {
         let until = "2026-03-02T00:00:00Z".parse().unwrap();
-        let problem =
-            Problem::quota("Budget exhausted", "No calls left.".into(), 10005, until, 5000).retry_after(Duration::from_millis(1500));
+        let to = Addressee { spoken: Spoken::French, now: until, team: Some("geo"), contact: None };
+        let words = Words { title: "Budget épuisé", detail: "Plus d’appels.".into() };
+        let refused = Refused { why: Why::Ceiling, until, limit: 500, used: 499, team: None };
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "unused", words, &to)
+            .with_quota(10005, "day", until, 500)
+            .with_figures(&refused)
+            .retry_after(Duration::from_millis(1500));
+        let response = problem.clone().into_response("team-ceiling", 0);
         assert_eq!(
-            serde_json::to_value(&problem).unwrap(),
+            serde_json::to_value(Problem { ours: OurMembers { reason: "team-ceiling", ..problem.ours.clone() }, ..problem }).unwrap(),
             serde_json::json!({
-                "type": "about:blank", "title": "Budget exhausted", "status": 429, "detail": "No calls left.",
-                "errorcode": 10005, "reset_time": "2026-03-02T00:00:00Z", "limit_time_unit": "day", "call_limit": 5000,
-                "error": "No calls left.",
+                "type": "about:blank", "title": "Budget épuisé", "status": 429, "detail": "Plus d’appels.",
+                "errorcode": 10005, "reset_time": "2026-03-02T00:00:00Z", "limit_time_unit": "day", "call_limit": 500,
+                "error": "Plus d’appels.", "reason": "team-ceiling", "team": "geo", "limit": 500, "used": 499,
             })
         );
-        let response = problem.into_response("exhausted", 0);
         assert_eq!(response.headers()["retry-after"], "2");
-        assert_eq!(response.headers()["cache-status"], "preau; detail=exhausted");
+        assert_eq!(response.headers()["cache-status"], "preau; detail=team-ceiling");
+        assert_eq!(response.headers()["content-language"], "fr");
+        assert_eq!(response.headers()["vary"], "Accept-Language");
         assert_eq!(response.headers()["x-preau-cost"], "0");
     }
 }
