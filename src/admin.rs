@@ -1,8 +1,10 @@
 //! The admin listener: the operator's API. Nothing here makes a call, save an audit that is asked for.
 
 mod audit;
+mod explain;
 mod purge;
 mod refused;
+mod report;
 mod status;
 
 use std::sync::Arc;
@@ -17,12 +19,24 @@ use crate::budget::Report;
 use crate::cache::disk::Usage;
 use crate::cache::store::Disk;
 use crate::exchange::Mirror;
+use crate::history::outlook::Outlook;
+use crate::portal::Portal;
 
 /// `GET /api/v1/budget`
 #[derive(Clone, Debug, Serialize)]
 pub struct BudgetReport {
     /// One per portal, the default first.
-    pub portals: Vec<Report>,
+    pub portals: Vec<PortalBudget>,
+}
+
+/// The budget of one portal.
+#[derive(Clone, Debug, Serialize)]
+pub struct PortalBudget {
+    /// What is left of it.
+    #[serde(flatten)]
+    pub budget: Report,
+    /// Until when that will do, if not until the end of the day.
+    pub outlook: Option<Outlook>,
 }
 
 /// `GET /readyz`
@@ -51,6 +65,8 @@ pub fn router(mirror: Arc<Mirror>) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/api/v1/budget", get(budget))
+        .route("/api/v1/budget/report", get(report::report))
+        .route("/api/v1/budget/explain", get(explain::explain))
         .route("/api/v1/store", get(store))
         .route("/api/v1/status", get(status::status))
         .route("/api/v1/audit", get(audit::report).post(audit::run))
@@ -70,5 +86,9 @@ async fn store(State(mirror): State<Arc<Mirror>>) -> Json<StoreReport> {
 }
 
 async fn budget(State(mirror): State<Arc<Mirror>>) -> Json<BudgetReport> {
-    Json(BudgetReport { portals: mirror.portals.iter().map(|portal| mirror.budget.report(&portal.name)).collect() })
+    let of = |portal: &Arc<Portal>| {
+        let budget = mirror.budget.report(&portal.name);
+        PortalBudget { outlook: mirror.history.outlook(&budget), budget }
+    };
+    Json(BudgetReport { portals: mirror.portals.iter().map(of).collect() })
 }

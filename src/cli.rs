@@ -4,11 +4,16 @@ pub mod admin_client;
 pub mod audit;
 pub mod budget;
 pub mod check;
+pub mod connection;
+pub mod course;
 pub mod demo;
 pub mod health;
+pub mod key;
 pub mod purge;
+pub mod scratch;
 pub mod serve;
 pub mod simulate;
+pub mod simulate_day;
 pub mod status;
 
 use std::path::PathBuf;
@@ -34,6 +39,8 @@ enum Command {
     Demo(demo::Options),
     /// Run the portal in a box alone.
     Simulate(simulate::Options),
+    /// Play a day of many teams in simulated time, in front of a portal in a box: who spent what, and who was refused why.
+    SimulateDay(simulate_day::Options),
     /// How it stands with each portal: its versions, what audits have switched off, what datasets have lost.
     Status(status::Options),
     /// Hold a stored answer against the portal now; list what audits have switched off; switch it on again.
@@ -42,6 +49,8 @@ enum Command {
     Budget(budget::Options),
     /// Make stored answers stale, or remove them.
     Purge(purge::Options),
+    /// Make a key for a team.
+    Key(key::Options),
     /// Say everything that is wrong with the configuration, or what is in force.
     Check(ConfigFile),
     /// Exit with 0 if the running server is ready.
@@ -100,10 +109,12 @@ impl Cli {
             Command::Serve(settings) => runtime()?.block_on(serve::run(&settings.into(), &environment)),
             Command::Demo(options) => runtime()?.block_on(demo::run(options)),
             Command::Simulate(options) => runtime()?.block_on(simulate::run(options)),
+            Command::SimulateDay(options) => runtime()?.block_on(simulate_day::run(options)),
             Command::Status(options) => runtime()?.block_on(status::run(options, &environment)),
             Command::Audit(options) => runtime()?.block_on(audit::run(options, &environment)),
             Command::Budget(options) => runtime()?.block_on(budget::run(options, &environment)),
             Command::Purge(options) => runtime()?.block_on(purge::run(options, &environment)),
+            Command::Key(options) => key::run(options),
             Command::Check(file) => {
                 let verdict = check::check(&file.into(), &environment);
                 print!("{}", verdict.text);
@@ -168,8 +179,16 @@ mod tests {
             "preau demo --stay",
             "preau simulate",
             "preau simulate --listen 127.0.0.1:0 --quota 50 --delay 300ms --seed 7",
+            "preau simulate-day examples/day.toml",
+            "preau simulate-day --json day.toml",
             "preau budget",
             "preau budget --json",
+            "preau budget report",
+            "preau budget report --day 2026-03-02 --team lyon --portal box --csv --admin 127.0.0.1:8081",
+            "preau budget report --json",
+            "preau budget explain",
+            "preau budget explain --team maths --at 14:30 --portal sports --admin 127.0.0.1:8081",
+            "preau key new carte-scolaire",
             "preau check",
             "preau check --config f.toml",
             "preau health",
@@ -193,7 +212,13 @@ mod tests {
             "preau simulate --delay soon",
             "preau simulate --delay -1s",
             "preau unknown",
+            "preau key",
+            "preau key new",
+            "preau key new Carte",
+            "preau key new browser",
             "preau purge",
+            "preau budget report --csv --json",
+            "preau budget --json report",
             "preau audit --list --accept-all",
             "preau purge --all --family records",
             "preau purge --all --count --hard",

@@ -19,6 +19,11 @@ pub(super) fn bad_request(error: impl Into<String>) -> Refused {
     (StatusCode::BAD_REQUEST, Json(Fault { error: error.into() }))
 }
 
+/// 503.
+pub(super) fn unavailable(error: impl Into<String>) -> Refused {
+    (StatusCode::SERVICE_UNAVAILABLE, Json(Fault { error: error.into() }))
+}
+
 /// Refuses what a page in a browser sends. That the content type must be JSON's, a page on another origin cannot send without asking first, and
 /// nobody answers it; but one whose name was made to lead to this address is of this origin, for its browser.
 ///

@@ -73,6 +73,15 @@ pub async fn post_patiently(admin: SocketAddr, path: &str, document: &Value, pat
     ask(admin, Request::post(path).header(CONTENT_TYPE, "application/json").body(body)?, patience).await
 }
 
+/// The answer to `DELETE path`.
+///
+/// # Errors
+///
+/// As [`get`].
+pub async fn delete(admin: SocketAddr, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    ask(admin, Request::delete(path).body(Full::default())?, PATIENCE).await
+}
+
 /// What the server says, where it is asked to do something.
 ///
 /// # Errors

@@ -3,12 +3,14 @@
 //! It decides nothing: it loads the configuration exactly as `preau serve` does and prints what came of it. It opens no socket, makes no
 //! directory and no call.
 
+mod shares;
+
 use std::fmt;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::config::{Config, Environment, Overrides, Portal, size_text};
+use crate::config::{ClientKeys, Config, Environment, Overrides, Portal, size_text};
 use crate::origin::proxy_for;
 
 /// What `preau check` prints, and its exit status.
@@ -48,6 +50,9 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "\ndata\n  {}", config.data.display())?;
         writeln!(f, "\nbudget, calls per UTC day")?;
         budget_table(config, f)?;
+        writeln!(f, "\nshares, calls per UTC day")?;
+        shares::table(config, f)?;
+        clients(config, f)?;
         let cache = &config.cache;
         writeln!(f, "\ncache")?;
         writeln!(
@@ -111,12 +116,30 @@ fn portal_details(portal: &Portal, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if portal.may_force {
         write!(f, "  clients may force calls")?;
     }
+    match portal.client_keys {
+        ClientKeys::Pass => {}
+        ClientKeys::Strip => write!(f, "  clients' keys are taken off")?,
+        ClientKeys::Refuse => write!(f, "  clients' keys are refused")?,
+    }
     match portal.same_as_anonymous.len() {
         0 => {}
         1 => write!(f, "  1 key counts as anonymous")?,
         n => write!(f, "  {n} keys count as anonymous")?,
     }
     writeln!(f)
+}
+
+/// Where clients come from beside their networks, and what becomes of them there.
+fn clients(config: &Config, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let listen = &config.listen;
+    if !listen.trusted_proxies.is_empty() {
+        let proxies: Vec<String> = listen.trusted_proxies.iter().map(shares::network).collect();
+        writeln!(f, "  addresses are believed of the proxies {}", proxies.join(", "))?;
+    }
+    if !listen.allowed_origins.is_empty() {
+        writeln!(f, "  pages of {} are not foreign", listen.allowed_origins.join(", "))?;
+    }
+    Ok(())
 }
 
 /// How far answers may be behind the portal, and what is spent on knowing it.
@@ -247,5 +270,43 @@ mod tests {
             assert!(verdict.text.contains(stated), "{stated:?}\nis not in\n{}", verdict.text);
         }
         assert!(!verdict.text.contains("hunter2"));
+    }
+
+    #[test]
+    fn the_shares_of_each_portal_are_shown_as_they_come_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = directory.path().join("key");
+        std::fs::write(&key, "hunter2").unwrap();
+        let text = format!(
+            "[listen]\ntrusted_proxies = [\"192.0.2.1\"]\nallowed_origins = [\"https://p.example\"]\n\
+             [[portal]]\nname = \"education\"\n[[portal]]\nname = \"sports\"\nurl = \"https://s.fr\"\ndaily_calls = 100\nclient_keys = \"strip\"\n\
+             [[team]]\nname = \"carte-scolaire\"\nnetworks = [\"10.1.0.0/16\", \"10.9.9.9\"]\nguaranteed = {{ education = 800 }}\nceiling = 2000\n\
+             may_force = true\noverflow = [\"ministry\"]\n\
+             [[team]]\nname = \"nightly\"\nclass = \"batch\"\nkeys = [\"{}\"]\n\
+             [[account]]\nname = \"ministry\"\nportal = \"education\"\nkey_file = {:?}\n[budget]\nrelease = \"16:30\"\n",
+            crate::config::KeyHash::of(b"x"),
+            key.display().to_string()
+        );
+        let (verdict, _) = verdict(&text, &[]);
+        let expected = "
+shares, calls per UTC day
+  education             guaranteed   ceiling  class        keys  networks
+  default                        0      4850  interactive     0  all others
+  browser                        0       100  interactive     0  pages of foreign origins
+  carte-scolaire               800      2000  interactive     0  10.1.0.0/16, 10.9.9.9  overflows into ministry; may force calls
+  nightly                        0      4850  batch           1  none
+  guaranteed to nobody        4050
+  sports                guaranteed   ceiling  class        keys  networks
+  default                        0        90  interactive     0  all others
+  browser                        0        90  interactive     0  pages of foreign origins
+  carte-scolaire                 0        90  interactive     0  10.1.0.0/16, 10.9.9.9  may force calls
+  nightly                        0        90  batch           1  none
+  guaranteed to nobody          90
+  guarantees hold until 16:30 UTC, then fall to nothing at 23:30
+  addresses are believed of the proxies 192.0.2.1
+  pages of https://p.example are not foreign
+";
+        assert!(verdict.text.contains(expected), "{}", verdict.text);
+        assert!(verdict.text.contains("sports  https://s.fr  clients' keys are taken off\n") && !verdict.text.contains("hunter2"));
     }
 }

@@ -12,6 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::scratch::Scratch;
 use super::{StopSignals, admin_client};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Overrides};
@@ -34,7 +35,7 @@ pub struct Options {
 }
 
 pub(super) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let data = Scratch::new()?;
+    let data = Scratch::new("preau-demo")?;
     let portal = simulator::start(Settings { quota: QUOTA, ..Settings::default() }).await?;
     let config = settings(portal.addr(), data.path())?;
     telemetry::install(&config.telemetry).map_err(anyhow::Error::msg)?;
@@ -124,27 +125,4 @@ fn to_try(server: &Server) -> String {
          curl -s 'http://{}/api/v1/budget'\n",
         server.admin()
     )
-}
-
-/// A data directory that is gone when the demonstration ends.
-struct Scratch(std::path::PathBuf);
-
-impl Scratch {
-    fn new() -> std::io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("preau-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-
-    fn path(&self) -> &std::path::Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "the demonstration's directory is left behind");
-        }
-    }
 }

@@ -10,12 +10,10 @@ use http::header::{ACCEPT_ENCODING, HOST};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::tally::{Answer, Tally};
+use crate::cli::connection;
 
 /// Clients at once: enough that questions meet on their way and share a call.
 const CLIENTS: usize = 16;
@@ -39,11 +37,11 @@ pub async fn replay(mirror: SocketAddr, questions: Arc<[&'static str]>) -> anyho
 }
 
 async fn client(mirror: SocketAddr, questions: Arc<[&'static str]>, next: Arc<AtomicUsize>, gzip: bool) -> anyhow::Result<Vec<Answer>> {
-    let mut sender = connect(mirror).await?;
+    let mut sender = connection::to(mirror).await?;
     let mut answers = Vec::new();
     while let Some(&target) = questions.get(next.fetch_add(1, Ordering::Relaxed)) {
         if sender.ready().await.is_err() {
-            sender = connect(mirror).await?;
+            sender = connection::to(mirror).await?;
         }
         let mut request = Request::get(target).header(HOST, mirror.to_string());
         if gzip {
@@ -56,10 +54,4 @@ async fn client(mirror: SocketAddr, questions: Arc<[&'static str]>, next: Arc<At
         answers.push(Answer::of(target, &head, bytes, began.elapsed()));
     }
     Ok(answers)
-}
-
-async fn connect(mirror: SocketAddr) -> anyhow::Result<SendRequest<Empty<Bytes>>> {
-    let (sender, connection) = handshake(TokioIo::new(TcpStream::connect(mirror).await?)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
 }
