@@ -12,10 +12,16 @@ mod curl;
 #[allow(dead_code, reason = "each test binary uses its part")]
 #[path = "support/http.rs"]
 mod http;
+#[path = "support/http_page.rs"]
+mod http_page;
+#[path = "clients/keys.rs"]
+mod keys;
 #[path = "clients/outcome.rs"]
 mod outcome;
 #[path = "support/outside.rs"]
 mod outside;
+#[path = "clients/pages.rs"]
+mod pages;
 #[path = "clients/program.rs"]
 mod program;
 #[allow(dead_code, reason = "each test binary uses its part")]
@@ -50,7 +56,17 @@ fn main() -> ExitCode {
         trial("duckdb_reads_tables", &[PYTHON_PACKAGES], || {
             tables("DuckDB", &["csv", "json", "jsonl", "parquet"], python("with_duckdb.py"));
         }),
+        trial("curl_carries_keys", &[CURL], keys::curl_carries_keys),
+        trial("pythons_programs_carry_keys", &[PYTHON_PACKAGES], || keys::pythons_programs_carry_keys(&outside::python())),
+        trial("javascript_carries_keys", &[NODE, NODE_PACKAGES], || keys::javascript_carries_keys(&installed())),
         trial("a_page_of_another_origin_is_served", &[CHROMIUM], browser::a_page_of_another_origin_is_served),
+        trial("a_page_of_a_foreign_origin_spends_no_teams_budget", &[CHROMIUM, CURL], || {
+            pages::a_page_of_a_foreign_origin_spends_no_teams_budget(&pages::OF_THIS_MACHINE);
+        }),
+        trial("a_page_of_a_foreign_origin_spends_no_teams_budget_over_plain_http_either", &[CHROMIUM, CURL], || {
+            pages::a_page_of_a_foreign_origin_spends_no_teams_budget(&pages::OF_A_NETWORK);
+        }),
+        trial("a_page_of_an_allowed_origin_reads_every_field", &[CHROMIUM], pages::a_page_of_an_allowed_origin_reads_every_field),
     ]);
     round::print_table();
     exit

@@ -26,3 +26,5 @@ mod roof;
 mod served;
 #[path = "roof/staleness.rs"]
 mod staleness;
+#[path = "roof/told.rs"]
+mod told;

@@ -1,5 +1,8 @@
 //! The words that answers and logs are labelled with are those that `docs/http.md` explains, and no others.
 
+#[path = "support/http_page.rs"]
+mod http_page;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -55,6 +58,9 @@ fn given(text: &str, words: &mut BTreeSet<String>) {
     }
 }
 
+/// Words that no answer and no line of the log has: of a refusal that nobody is there to hear.
+const NEVER_SAID: [&str; 1] = ["nobody-waits"];
+
 /// The words in the code.
 fn in_code() -> BTreeSet<String> {
     let mut words = BTreeSet::new();
@@ -68,12 +74,25 @@ fn in_code() -> BTreeSet<String> {
     for path in files.chain(["src/exchange.rs".to_owned()]).filter(|path| path.ends_with(".rs")) {
         given(&source(&path), &mut words);
     }
+    NEVER_SAID.iter().for_each(|word| assert!(words.remove(*word), "{word} is gone; so is its exception"));
     words
+}
+
+/// What every page may read of an answer anyway (the Fetch standard: CORS-safelisted response-header names).
+const READABLE_ANYWAY: [&str; 7] =
+    ["Cache-Control", "Content-Language", "Content-Length", "Content-Type", "Expires", "Last-Modified", "Pragma"];
+
+#[test]
+fn a_page_may_read_every_field_that_is_explained_and_no_other_is_named() {
+    let sent = http_page::sent();
+    let expected: BTreeSet<_> = sent.iter().map(String::as_str).filter(|name| !READABLE_ANYWAY.contains(name)).collect();
+    let exposed: BTreeSet<_> = preau::response::fields::EXPOSED.split(", ").collect();
+    assert_eq!(exposed, expected, "Access-Control-Expose-Headers, and what docs/http.md says is sent");
 }
 
 /// The words that have a row in a table under one of the headings.
 fn on_the_page(headings: &[&str]) -> BTreeSet<String> {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/http.md")).expect("the page exists");
+    let page = http_page::text();
     let sections = page.split("\n## ").filter(|section| headings.iter().any(|heading| section.starts_with(heading)));
     let rows = sections.flat_map(str::lines).filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     rows.filter(|word| is_word(word)).map(str::to_owned).collect()

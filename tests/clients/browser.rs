@@ -1,6 +1,5 @@
 //! A page in a real browser that asks across origins: what it may read is what the fields on both sides allow it.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -65,30 +65,51 @@ pub fn a_page_of_another_origin_is_served() {
 
 /// Opens the page in a browser that has never seen anything, and waits for what it tells.
 async fn visit(base: &str, calls: &[Call]) -> Vec<Outcome> {
-    let (tell, mut told) = mpsc::channel(1);
-    let page = serve(json!({"base": base, "calls": calls}), tell).await;
-    let profile = tempfile::tempdir().expect("a directory");
-    let mut command = program::command("chromium", profile.path());
-    command.args(OPTIONS).arg(format!("--user-data-dir={}", profile.path().display())).arg(format!("http://{page}/"));
-    let _browser = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("chromium starts"));
-    let outcomes = tokio::time::timeout(PATIENCE, told.recv()).await.expect("the page tells in time").expect("the server is there");
-    serde_json::from_slice(&outcomes).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&outcomes)))
+    Site::new("localhost").await.visit("page.html", json!({"base": base, "calls": calls}), &[]).await
 }
 
-/// The page's own origin.
-async fn serve(task: serde_json::Value, tell: mpsc::Sender<Bytes>) -> SocketAddr {
+/// An origin of its own, with pages that ask elsewhere.
+pub struct Site {
+    listener: TcpListener,
+    name: &'static str,
+}
+
+impl Site {
+    /// Under this name, which leads to this machine.
+    pub async fn new(name: &'static str) -> Self {
+        Self { listener: TcpListener::bind("127.0.0.1:0").await.expect("a free port"), name }
+    }
+
+    /// As a browser writes it in `Origin`.
+    pub fn origin(&self) -> String {
+        format!("http://{}:{}", self.name, self.listener.local_addr().expect("it is bound").port())
+    }
+
+    /// Opens a page in a browser that has never seen anything and has these options more, and waits for what it tells of its task.
+    pub async fn visit<T: DeserializeOwned>(self, page: &str, task: serde_json::Value, options: &[&str]) -> T {
+        let (tell, mut told) = mpsc::channel(1);
+        let origin = self.origin();
+        serve(self.listener, page, task, tell);
+        let profile = tempfile::tempdir().expect("a directory");
+        let mut command = program::command("chromium", profile.path());
+        command.args(OPTIONS).args(options).arg(format!("--user-data-dir={}", profile.path().display())).arg(format!("{origin}/"));
+        let _browser = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("chromium starts"));
+        let told = tokio::time::timeout(PATIENCE, told.recv()).await.expect("the page tells in time").expect("the server is there");
+        serde_json::from_slice(&told).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&told)))
+    }
+}
+
+/// Serves a page and what it needs.
+fn serve(listener: TcpListener, page: &str, task: serde_json::Value, tell: mpsc::Sender<Bytes>) {
     let file = |name: &str, media_type: &'static str| {
         let text = std::fs::read_to_string(program::scripts().join(Path::new(name))).expect("the page is there");
         get(move || async move { ([(CONTENT_TYPE, media_type)], text) })
     };
     let router = Router::new()
-        .route("/", file("page.html", "text/html"))
+        .route("/", file(page, "text/html"))
         .route("/ask.mjs", file("ask.mjs", "text/javascript"))
         .route("/task.json", get(move || async move { Json(task) }))
         .route("/outcomes", post(move |outcomes: Bytes| async move { tell.send(outcomes).await.expect("somebody waits") }))
         .layer(DefaultBodyLimit::disable());
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
     tokio::spawn(async move { axum::serve(listener, router).await });
-    address
 }

@@ -24,13 +24,15 @@ pub struct Outcome {
 }
 
 /// Fields that need not be equal, and why. They must be there where the portal's are, but for those of one message.
-const DIFFERENT: [(&str, &str); 16] = [
+const DIFFERENT: [(&str, &str); 18] = [
     ("cache-control", "the portal forbids storing, préau lets clients store and ask again"),
     ("vary", "the portal names fields that are not forwarded"),
     ("access-control-expose-headers", "préau's own are added to the portal's"),
     ("x-ratelimit-limit", "written from the ledger"),
     ("x-ratelimit-remaining", "written from the ledger"),
     ("x-ratelimit-reset", "written from the ledger"),
+    ("ratelimit", "préau's own"),
+    ("ratelimit-policy", "préau's own"),
     ("x-preau-cost", "préau's own"),
     ("x-preau-dataset-version", "préau's own"),
     ("cache-status", "préau's own"),

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use preau::budget::{AccountReport, Budget, PortalBudget, Purpose, Reservation};
+use preau::budget::{AccountReport, Budget, PortalBudget, Reservation, Wish};
 use preau::clock::Clock;
 use preau::config;
 use preau::origin::{Answer, Body, BuildError, Call, Client, Completed, Error};
+use preau::team::TeamId;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -220,17 +221,27 @@ impl Caller {
             rewrite_links: true,
             may_force: false,
             same_as_anonymous: Vec::new(),
+            client_keys: config::ClientKeys::Pass,
         };
         let clock = Clock::manual("2026-03-02T10:00:00Z".parse().unwrap());
         let client = Client::new(&portal, origin, clock.clone())?;
         let dir = tempfile::tempdir().unwrap();
-        let portals = [PortalBudget { name: portal.name, daily_calls: portal.daily_calls }];
+        let portals = [PortalBudget { name: portal.name, daily_calls: portal.daily_calls, shares: Vec::new(), accounts: Vec::new() }];
         let settings = config::Budget {
             max_concurrent_calls: NonZeroUsize::new(MAX_CONCURRENT_CALLS).unwrap(),
             look_reserve: 0,
             revalidation_reserve: 0,
             looks_per_day: 300,
             audits_per_day: 10,
+            release: Duration::from_secs(17 * 3600),
+            max_waiting: NonZeroUsize::new(256).unwrap(),
+            min_gap: Duration::ZERO,
+            misses_per_second: 0,
+            misses_burst: NonZeroU32::MIN,
+            rate_limit_fields: true,
+            contact: None,
+            history_days: 0,
+            webhook: None,
         };
         let budget = Budget::open(dir.path(), &portals, &settings, clock).unwrap();
         Ok(Self { client, budget, _dir: dir })
@@ -238,7 +249,7 @@ impl Caller {
 
     /// A reservation of one call.
     pub async fn reserve(&self) -> Reservation {
-        self.budget.reserve("education", None, Purpose::Fill).await.unwrap()
+        self.budget.reserve("education", Wish::of_askers(&|| vec![TeamId::DEFAULT])).await.unwrap()
     }
 
     /// One call.

@@ -132,7 +132,10 @@ async fn every_fault_of_the_portal_has_an_outcome_and_nothing_of_it_is_stored() 
         ("delay", json!({"ms": 50}), "200 stored"),
         ("trailing-white-space", json!({}), "200 stored"),
     ] {
-        let roof = Roof::build(Settings::default(), Clock::system(), |config| {
+        // Far from midnight.
+        let clock = Clock::manual("2026-03-02T10:00:00Z".parse().expect("a time"));
+        let portal = Settings { clock: clock.clone(), ..Settings::default() };
+        let roof = Roof::build(portal, clock.clone(), |config| {
             config.origin.first_byte_timeout = Duration::from_millis(700);
             config.origin.whole_timeout = Duration::from_millis(1500);
         })
@@ -153,6 +156,8 @@ async fn every_fault_of_the_portal_has_an_outcome_and_nothing_of_it_is_stored() 
         assert_eq!(answer.field("x-preau-cost"), "1", "{kind}: the call was made");
         assert_eq!(roof.used().await, before + 1, "{kind}: and charged");
         if !expected.ends_with("stored") && !kind.starts_with("quota") {
+            // What failed is left alone for a moment.
+            clock.advance(Duration::from_secs(2));
             let next = roof.get(&target).await;
             assert_eq!((next.status.as_u16(), next.field("x-preau-cost")), (200, "1"), "{kind}: nothing of it was kept: {next:?}");
         }

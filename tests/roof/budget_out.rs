@@ -27,8 +27,12 @@ async fn a_quota_of_fifty_is_spent_to_the_last_call_and_not_one_further() {
         config.budget.looks_per_day = 0;
         // Every stale answer is tried, so that each says why it stayed.
         config.cache.refreshes_per_minute = std::num::NonZeroU32::new(500).expect("many");
+        // All may wait for what is left.
+        config.budget.max_waiting = std::num::NonZeroUsize::new(QUESTIONS).expect("many");
         config.budget.look_reserve = 0;
         config.budget.revalidation_reserve = 0;
+        // One client asks them all.
+        config.budget.misses_per_second = 0;
     })
     .await;
     roof.control(&format!("/_simulator/clock?now={NOW}")).await;

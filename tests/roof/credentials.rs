@@ -15,11 +15,17 @@ async fn a_keyed_question_has_a_call_and_an_answer_of_its_own() {
     assert_eq!(by_field.status, 200, "{by_field:?}");
     assert_ne!(anonymous.json()["total_count"], by_field.json()["total_count"], "the key unlocks a dataset");
     assert_eq!(by_field.body, by_parameter.body);
+    assert_eq!((by_field.field("x-preau-cost"), by_field.cache_status()), ("1", "preau; fwd=uri-miss; fwd-status=200; stored"));
+    assert_eq!((by_parameter.field("x-preau-cost"), by_parameter.cache_status()), ("0", "preau; hit; ttl=599"), "however the key is sent");
     for keyed in [&by_field, &by_parameter] {
-        assert_eq!(keyed.field("x-preau-cost"), "1", "nothing of a keyed question is stored");
-        assert_eq!(keyed.field("cache-control"), "private, no-store");
-        assert_eq!(keyed.cache_status(), "preau; fwd=bypass; fwd-status=200; detail=private");
+        assert_eq!(
+            (keyed.field("cache-control"), keyed.field("vary")),
+            ("private, no-store", "Accept-Encoding, Accept-Language, Authorization")
+        );
+        assert_eq!(keyed.field("x-ratelimit-limit"), "100000", "of its own account, by the ledger");
     }
+    let bearer = http::get_with(roof.mirror(), catalog, &[("authorization", "Bearer something")]).await;
+    assert_eq!(bearer.cache_status(), "preau; fwd=bypass; fwd-status=401; detail=private");
     let again = roof.get(catalog).await;
     assert_eq!((again.field("x-preau-cost"), &again.body), ("0", &anonymous.body), "and nobody else is given it");
 }

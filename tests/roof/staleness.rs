@@ -122,9 +122,12 @@ async fn errors_of_the_question_are_remembered_for_a_moment_and_those_of_the_por
     }
     roof.fault("records", "status", Some(2), json!({"code": 502})).await;
     let target = format!("{DIRECTORY}/records?limit=4");
-    for _ in 0..2 {
+    for wait in [2, 4] {
         let answer = roof.get(&target).await;
         assert_eq!((answer.status.as_u16(), answer.field("x-preau-cost")), (502, "1"));
+        let again = roof.get(&target).await;
+        assert_eq!((again.status.as_u16(), again.cache_status(), again.field("x-preau-cost")), (502, "preau; detail=failed-before", "0"));
+        clock.advance(Duration::from_secs(wait));
     }
     assert_eq!(roof.get(&target).await.status, 200);
 }

@@ -174,3 +174,25 @@ async fn every_control_path_is_explained() {
         assert!(help.contains(&format!("/_simulator/{path}")), "{path}: {help}");
     }
 }
+
+#[tokio::test]
+async fn a_private_dataset_is_its_keys_alone_and_answers_tell_whose_they_are_if_told_to() {
+    let portal = Portal::new().await;
+    let target = format!("{V21}/datasets/{SMALL}/records?limit=1");
+    let asked = async |key: &str| {
+        let fields = [("authorization", format!("Apikey {key}"))];
+        let fields: Vec<_> = fields.iter().filter(|_| !key.is_empty()).map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = portal.get_with(&target, &fields).await;
+        let caller = answer.fields.iter().find(|(name, _)| name == "x-simulator-caller").map(|(_, value)| value.clone());
+        (answer.status, caller)
+    };
+    assert_eq!(asked("valid-a").await, (200, None));
+    portal.control("POST", &format!("private?dataset={SMALL}&key=valid-a"), "").await;
+    portal.control("POST", "callers?tell=1", "").await;
+    for (key, status, caller) in [("valid-a", 200, "valid-a"), ("valid-b", 404, "valid-b"), ("", 404, "anonymous"), ("x", 401, "unknown")] {
+        assert_eq!(asked(key).await, (status, Some(caller.to_owned())), "{key}");
+    }
+    portal.control("POST", &format!("private?dataset={SMALL}"), "").await;
+    portal.control("POST", "callers?tell=0", "").await;
+    assert_eq!(asked("").await, (200, None));
+}

@@ -7,10 +7,10 @@ use std::time::Duration;
 use preau::clock::Clock;
 use preau::server::Server;
 
-use super::behind::{Behind, answer};
+use super::behind::{Behind, answer, noon};
 use super::http::{self, raw};
 use super::roof::{Roof, settings};
-use super::stream::{EXPORT, MORE_THAN_BUFFERED, PIECE, Reading, body, portal};
+use super::stream::{EXPORT, MORE_THAN_BUFFERED, PIECE, Reading, body, portal, portal_at};
 
 const PIECES: usize = 48;
 
@@ -56,8 +56,9 @@ async fn eight_clients_share_one_call_and_a_ninth_reads_the_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_portal_that_breaks_off_is_whole_for_nobody_and_the_next_asker_leads() {
-    let (behind, permits) = portal(PIECES, Some(PIECES * 9 / 10), |_| {}).await;
+async fn a_portal_that_breaks_off_is_whole_for_nobody_and_after_a_moment_the_next_asker_leads() {
+    let clock = Clock::manual("2026-03-02T10:00:00Z".parse().expect("a time"));
+    let (behind, permits) = portal_at(clock.clone(), PIECES, Some(PIECES * 9 / 10), |_| {}).await;
     let mut readings = Vec::new();
     permits.add_permits(MORE_THAN_BUFFERED);
     for _ in 0..8 {
@@ -69,6 +70,9 @@ async fn a_portal_that_breaks_off_is_whole_for_nobody_and_the_next_asker_leads()
         assert!(body(PIECES).starts_with(&cut.0), "what came of it is right");
     }
     assert_eq!((behind.calls(), behind.used().await), (1, 1));
+    let next = Reading::ask(behind.mirror(), EXPORT, &[]).await;
+    assert_eq!((next.field("x-preau-cost"), behind.used().await), ("0", 1), "it is told of the same failure");
+    clock.advance(Duration::from_secs(2));
     let next = Reading::ask(behind.mirror(), EXPORT, &[]).await;
     assert_eq!((next.field("x-preau-cost"), next.field("cache-status").contains("collapsed")), ("1", false));
     assert_eq!(behind.used().await, 2);
@@ -189,8 +193,10 @@ async fn gzip_that_is_bad_at_its_end_is_whole_for_nobody() {
     gzip[sum] ^= 1;
     let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     let said = [head, format!("{:x}\r\n", gzip.len()).into_bytes(), gzip, b"\r\n0\r\n\r\n".to_vec()].concat();
-    let behind = Behind::saying(said).await;
+    let clock = Clock::manual(noon());
+    let behind = Behind::telling(|_| {}, clock.clone(), vec![said]).await;
     for fields in [&[][..], &[("accept-encoding", "gzip")]] {
+        clock.advance(Duration::from_secs(10));
         let reading = Reading::ask(behind.mirror(), EXPORT, fields).await;
         assert_eq!(reading.field("x-preau-cost"), "1", "nothing of the last one was stored");
         reading.end().await.expect_err("it is not whole");

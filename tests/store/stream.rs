@@ -42,9 +42,19 @@ pub fn body(pieces: usize) -> Vec<u8> {
 /// A portal whose export has `pieces` pieces, in chunks; each is sent when the test adds a permit. After `breaks_at` pieces, if that is said, the
 /// connection ends.
 pub async fn portal(pieces: usize, breaks_at: Option<usize>, configure: impl FnOnce(&mut Config)) -> (Behind, Arc<Semaphore>) {
+    portal_at(Clock::system(), pieces, breaks_at, configure).await
+}
+
+/// The same, at the time of `clock`.
+pub async fn portal_at(
+    clock: Clock,
+    pieces: usize,
+    breaks_at: Option<usize>,
+    configure: impl FnOnce(&mut Config),
+) -> (Behind, Arc<Semaphore>) {
     let permits = Arc::new(Semaphore::new(0));
     let allowed = Arc::clone(&permits);
-    let behind = Behind::clocked(Clock::system(), configure, move |mut connection, _| {
+    let behind = Behind::clocked(clock, configure, move |mut connection, _| {
         let allowed = Arc::clone(&allowed);
         async move {
             let head = "HTTP/1.1 200 OK\r\nContent-Type: text/csv; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n";

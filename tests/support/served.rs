@@ -15,7 +15,8 @@ pub struct Served {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_preau"));
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(arguments);
-    command.env_clear().env("PREAU_TELEMETRY_LOG_FILTER", "warn").stdin(Stdio::null());
+    // All clients of a test have one address.
+    command.env_clear().env("PREAU_TELEMETRY_LOG_FILTER", "warn").env("PREAU_BUDGET_MISSES_PER_SECOND", "0").stdin(Stdio::null());
     command
 }
 
